@@ -1,0 +1,225 @@
+"""The engine: every step of a run's life, each one committed before anything is sent."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from pypeline.engine.dispatcher import Message
+from pypeline.engine.plans import Plans
+from pypeline.errors import DispatchFailed, NotPossible, UnknownNode
+from pypeline.runs.outcome import Failed
+from pypeline.runs.states import Flag
+from pypeline.store.base import AttemptRef, NewRun, WorkerBeat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from pypeline.engine.dispatcher import Dispatcher
+    from pypeline.engine.plans import PlanLoader
+    from pypeline.runs.outcome import Outcome
+    from pypeline.runs.plan import Plan, Step
+    from pypeline.runs.states import RunState
+    from pypeline.store.base import Claim, Ready, Recorded, RunContext, Store
+    from pypeline.types import JsonObject
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this process is: its worker id, the broker that its messages go through, the queues that it reads."""
+
+    worker_id: str
+    broker: str
+    queues: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed attempt with all that its handler needs to know."""
+
+    claim: Claim
+    context: RunContext
+    plan: Plan
+
+    @property
+    def step(self) -> Step:
+        """The step of the plan that this attempt executes."""
+        return self.plan.steps[self.claim.ref.position]
+
+    @property
+    def handler(self) -> str:
+        """The dotted path that this run calls here."""
+        return self.plan.handler(self.claim.ref.position, self.context.replacements)
+
+
+class Engine:
+    """
+    Start, claim, record, give back, cancel, retry. Safe to use from several threads.
+
+    A broker that is away never fails a call: what it did not take stays queued, and the sweep sends it again.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        dispatcher: Dispatcher,
+        *,
+        identity: Identity,
+        load_plan: PlanLoader,
+        lease: float = 30.0,
+        random: Random | None = None,
+    ) -> None:
+        self.store = store
+        self.identity = identity
+        self.lease = lease
+        self.plans = Plans(store, load_plan)
+        self._dispatcher = dispatcher
+        self._random = random or Random()  # noqa: S311 - jitter is no secret
+        self._lock = threading.Lock()
+        self._held: dict[AttemptRef, Claim] = {}
+        self._claimed: dict[str, datetime] = {}
+        self._flagged: frozenset[str] = frozenset()
+
+    def start(
+        self,
+        plan: Plan,
+        payload: JsonObject,
+        *,
+        trigger: str,
+        replacements: Mapping[str, int] | None = None,
+        idempotency: tuple[str, str] | None = None,
+    ) -> str:
+        """
+        Create a run and dispatch its roots; answers its id.
+
+        ``idempotency`` is a key and the hash of the body that came with it; a known key answers the run that it named.
+        """
+        key, body_hash = idempotency or (None, None)
+        new = NewRun(
+            run_id=str(uuid.uuid4()),
+            payload=payload,
+            trigger=trigger,
+            broker=self.identity.broker,
+            replacements=replacements or {},
+            idempotency_key=key,
+            body_hash=body_hash,
+        )
+        created = self.store.create_run(plan, new)
+        self.dispatch(created.run_id, created.ready)
+        return created.run_id
+
+    def claim(self, ref: AttemptRef) -> Work | None:
+        """The attempt as work to do, or None where the message is a copy or comes too late."""
+        claim = self.store.claim(
+            ref, token=uuid.uuid4().hex, worker=self.identity.worker_id, lease=self.lease
+        )
+        if claim is None:
+            return None
+        context = self.plans.context(ref.run_id)
+        work = Work(claim, context, self.plans.of(context))
+        with self._lock:
+            self._held[ref] = claim
+            queue = work.step.queue
+            self._claimed[queue] = max(claim.sent_at, self._claimed.get(queue, claim.sent_at))
+        return work
+
+    def record(self, work: Work, outcome: Outcome) -> Recorded:
+        """
+        Store how an attempt ended and dispatch what it unlocked.
+
+        Safe to repeat: a second report of the same attempt changes nothing.
+        """
+        delay = None
+        if isinstance(outcome, Failed) and not outcome.final:
+            delay = self._delay(work.step, work.claim.tries + 1)
+        recorded = self.store.record(work.plan, work.claim, outcome, delay=delay)
+        self._let_go(work.claim.ref)
+        self.dispatch(work.claim.ref.run_id, recorded.ready)
+        return recorded
+
+    def give_back(self, work: Work) -> None:
+        """Hand a running attempt to another worker, uncharged."""
+        ready = self.store.give_back(work.claim)
+        self._let_go(work.claim.ref)
+        if ready is not None:
+            self.dispatch(work.claim.ref.run_id, (ready,))
+
+    def cancel(self, run_id: str, flag: Flag = Flag.CANCEL) -> RunState:
+        """End what waits in a run; what runs is told and may end by itself. Answers the state after."""
+        return self.store.cancel(self.plans.of_run(run_id), run_id, flag)
+
+    def retry(self, run_id: str, *, from_node: str | None = None) -> None:
+        """Open a finished run again: what did not succeed, and everything from ``from_node`` on."""
+        plan = self.plans.of_run(run_id)
+        if from_node is not None and from_node not in plan.dag.positions:
+            raise UnknownNode(plan.pipeline_id, from_node, plan.dag.names)
+        if not self.store.run_state(run_id).is_terminal:
+            raise NotPossible(run_id, "it has not finished; cancel it first, or wait for it")
+        start = None if from_node is None else plan.dag.positions[from_node]
+        ready = self.store.reset(plan, run_id, from_position=start, broker=self.identity.broker)
+        self.dispatch(run_id, ready)
+
+    def take_over(self, run_id: str, *, owner: str) -> None:
+        """Continue a run of another process that is gone; what succeeded there is kept."""
+        plan = self.plans.of_run(run_id)
+        ready = self.store.take_over(plan, run_id, owner=owner, broker=self.identity.broker)
+        self.dispatch(run_id, ready)
+
+    def beat(self) -> None:
+        """Say that this process lives, renew the leases of what it holds, and learn which runs are flagged."""
+        with self._lock:
+            held, claimed = tuple(self._held.values()), dict(self._claimed)
+        identity = self.identity
+        beat = WorkerBeat(identity.worker_id, identity.broker, identity.queues, claimed)
+        self._flagged = self.store.beat(beat, held, lease=self.lease)
+
+    def is_flagged(self, run_id: str) -> bool:
+        """True once a beat has learnt that this run was cancelled or is past its deadline."""
+        return run_id in self._flagged
+
+    def lose(self, plan: Plan, lost: Claim, failure: Failed) -> None:
+        """Charge an attempt whose lease has lapsed, as a failure like any other."""
+        delay = self._delay(plan.steps[lost.ref.position], lost.tries + 1)
+        recorded = self.store.lose(plan, lost, delay=delay, error=failure.error)
+        self.dispatch(lost.ref.run_id, recorded.ready)
+
+    def dispatch(self, run_id: str, ready: Iterable[Ready]) -> None:
+        """Send what a committed transaction queued. Never before the commit: a worker may be faster than it."""
+        messages = self._messages(run_id, tuple(ready))
+        if not messages:
+            return
+        try:
+            self._dispatcher.send(messages)
+        except DispatchFailed as error:
+            logger.warning("run %s: %s nodes wait for the broker: %s", run_id, len(messages), error)
+
+    def _messages(self, run_id: str, ready: tuple[Ready, ...]) -> list[Message]:
+        if not ready:
+            return []
+        context = self.plans.context(run_id)
+        plan = self.plans.of(context)
+        return [_message(plan, context, node) for node in ready]
+
+    def _delay(self, step: Step, tries: int) -> float | None:
+        return step.retry.delay(tries, self._random) if step.retry.allows(tries) else None
+
+    def _let_go(self, ref: AttemptRef) -> None:
+        with self._lock:
+            self._held.pop(ref, None)
+
+
+def _message(plan: Plan, context: RunContext, ready: Ready) -> Message:
+    step = plan.steps[ready.position]
+    return Message(
+        ref=AttemptRef(context.run_id, ready.position, ready.item, ready.attempt),
+        handler=plan.handler(ready.position, context.replacements),
+        queue=step.queue,
+        max_ttl=step.max_ttl,
+    )

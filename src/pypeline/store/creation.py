@@ -1,0 +1,101 @@
+"""Creating a run: its row, its definition if that is new, and all its nodes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pypeline.errors import IdempotencyConflict
+from pypeline.runs.states import NodeState, RunState
+from pypeline.store.base import NODE, Created, Ready
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pypeline.runs.plan import Plan
+    from pypeline.store.base import NewRun
+    from pypeline.store.connections import Transaction
+
+_KNOWN_KEY = """
+    SELECT id, body_hash FROM pypeline_run
+    WHERE app = :app AND pipeline_id = :pipeline AND idempotency_key = :key
+"""
+_INSERT_DEFINITION = """
+    INSERT INTO pypeline_definition (id, pipeline_id, document, created_at)
+    VALUES (:id, :pipeline, :document, now()) ON CONFLICT (id) DO NOTHING
+"""
+_INSERT_RUN = """
+    INSERT INTO pypeline_run (id, app, pipeline_id, definition_id, broker, state, trigger, payload, replacements,
+        idempotency_key, body_hash, open_sinks, in_flight, max_concurrency, created_at, deadline_at)
+    VALUES (:id, :app, :pipeline, :definition, :broker, :state, :trigger, :payload, :replacements,
+        :key, :body_hash, :open_sinks, :in_flight, :max_concurrency, now(), shift(now(), :deadline))
+    ON CONFLICT (app, pipeline_id, idempotency_key) DO NOTHING
+"""
+_INSERT_NODE = """
+    INSERT INTO pypeline_node (run_id, position, item, name, queue, state, waiting, attempt, queued_at, sent_at)
+    VALUES (:run, :position, -1, :name, :queue, :state, :waiting, :attempt,
+        CASE WHEN :attempt = 1 THEN now() END, CASE WHEN :attempt = 1 THEN now() END)
+"""
+
+
+def create_run(tx: Transaction, plan: Plan, new: NewRun, *, app: str) -> Created:
+    """Insert everything; a known idempotency key answers the run that it named."""
+    definition = {
+        "id": plan.definition_id,
+        "pipeline": plan.pipeline_id,
+        "document": json.dumps(plan.document),
+    }
+    tx.run(_INSERT_DEFINITION, **definition)
+    queued = _first_nodes(plan)
+    if not tx.run(_INSERT_RUN, app=app, **_run_row(plan, new, in_flight=len(queued))):
+        return _existing(tx, plan, new, app=app)
+    tx.many(_INSERT_NODE, _node_rows(plan, new.run_id, frozenset(queued)))
+    return Created(new.run_id, tuple(Ready(position, NODE, 1) for position in queued))
+
+
+def _first_nodes(plan: Plan) -> list[int]:
+    """The roots, as far as ``maxConcurrency`` has room for them."""
+    roots = [position for position, parents in enumerate(plan.dag.predecessors) if not parents]
+    return roots[: plan.max_concurrency]
+
+
+def _run_row(plan: Plan, new: NewRun, *, in_flight: int) -> dict[str, Any]:
+    return {
+        "id": new.run_id,
+        "pipeline": plan.pipeline_id,
+        "definition": plan.definition_id,
+        "broker": new.broker,
+        "state": RunState.PENDING,
+        "trigger": new.trigger,
+        "payload": json.dumps(new.payload),
+        "replacements": json.dumps(dict(new.replacements)),
+        "key": new.idempotency_key,
+        "body_hash": new.body_hash,
+        "open_sinks": len(plan.sinks),
+        "in_flight": None if plan.max_concurrency is None else in_flight,
+        "max_concurrency": plan.max_concurrency,
+        "deadline": plan.deadline,
+    }
+
+
+def _node_rows(plan: Plan, run_id: str, queued: frozenset[int]) -> Iterator[dict[str, Any]]:
+    for position, (step, parents) in enumerate(zip(plan.steps, plan.dag.predecessors, strict=True)):
+        is_queued = position in queued
+        yield {
+            "run": run_id,
+            "position": position,
+            "name": step.name,
+            "queue": step.queue,
+            "state": NodeState.QUEUED if is_queued else NodeState.PENDING,
+            "waiting": len(parents),
+            "attempt": int(is_queued),
+        }
+
+
+def _existing(tx: Transaction, plan: Plan, new: NewRun, *, app: str) -> Created:
+    known = tx.one(_KNOWN_KEY, app=app, pipeline=plan.pipeline_id, key=new.idempotency_key)
+    assert known is not None, "the run id was taken"  # noqa: S101 - uuid4
+    run_id, body_hash = known
+    if body_hash != new.body_hash:
+        raise IdempotencyConflict(str(new.idempotency_key), run_id)
+    return Created(run_id, (), existing=True)

@@ -1,0 +1,201 @@
+"""``SqlStore``: the port on a SQL database."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+
+from pypeline.errors import DatabaseUnavailable
+from pypeline.store import attempts, control, creation, questions, upkeep
+from pypeline.store.base import NODE
+from pypeline.store.connections import Connections
+from pypeline.store.dialects import SqliteDialect, dialect_for
+from pypeline.store.schema import ensure_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+    from sqlalchemy import Connection
+
+    from pypeline.runs.outcome import ErrorInfo, Outcome
+    from pypeline.runs.plan import Plan
+    from pypeline.runs.states import Flag, NodeState, RunState
+    from pypeline.store.base import (
+        AttemptRecord,
+        AttemptRef,
+        Claim,
+        Created,
+        NewRun,
+        NodeRecord,
+        Ready,
+        Recorded,
+        Resent,
+        RunContext,
+        RunFilter,
+        RunRecord,
+        WorkerBeat,
+    )
+    from pypeline.store.dialects import Clock
+    from pypeline.types import JsonObject
+
+T = TypeVar("T")
+
+
+class SqlStore:
+    """
+    Runs in SQLite or PostgreSQL, seen by one application (``app``).
+
+    Opening it checks the schema: SQLite creates and upgrades itself, PostgreSQL is upgraded by ``pypeline db upgrade``. Raises
+    DatabaseUnavailable and SchemaNotReady.
+    """
+
+    def __init__(self, url: str, *, app: str = "default", clock: Clock | None = None) -> None:
+        self._app = app
+        self._dialect = dialect_for(url, clock=clock)
+        self._shown = make_url(url).render_as_string()
+        self._engine = create_engine(driver_url(url), pool_pre_ping=self._dialect.locks_rows)
+        if isinstance(self._dialect, SqliteDialect):
+            event.listen(self._engine, "connect", partial(_prepare, self._dialect))
+        ensure_schema(self._engine, shown=self._shown)
+        self._connections = Connections(self._dialect, url=self._shown)
+
+    def __enter__(self) -> SqlStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:  # noqa: D102 - as every method below, see the port
+        self._connections.close()
+        self._engine.dispose()
+
+    # ruff: noqa: D102 - the docstrings of all that follows stand in the port
+
+    def create_run(self, plan: Plan, new: NewRun) -> Created:
+        work = partial(creation.create_run, plan=plan, new=new, app=self._app)
+        return self._connections.transact(work, durable=True)
+
+    def claim(self, ref: AttemptRef, *, token: str, worker: str, lease: float) -> Claim | None:
+        work = partial(attempts.claim, ref=ref, token=token, worker=worker, lease=lease)
+        return self._connections.transact(work)
+
+    def record(self, plan: Plan, claim: Claim, outcome: Outcome, *, delay: float | None = None) -> Recorded:
+        work = partial(attempts.record, plan=plan, held=claim, outcome=outcome, delay=delay)
+        return self._connections.transact(work)
+
+    def lose(self, plan: Plan, lost: Claim, *, delay: float | None, error: ErrorInfo) -> Recorded:
+        work = partial(attempts.lose, plan=plan, held=lost, delay=delay, error=error)
+        return self._connections.transact(work)
+
+    def give_back(self, claim: Claim) -> Ready | None:
+        return self._connections.transact(partial(attempts.give_back, held=claim))
+
+    def cancel(self, plan: Plan, run_id: str, flag: Flag) -> RunState:
+        work = partial(control.cancel, plan=plan, run_id=run_id, flag=flag)
+        return self._connections.transact(work, durable=True)
+
+    def reset(self, plan: Plan, run_id: str, *, from_position: int | None, broker: str) -> tuple[Ready, ...]:
+        work = partial(control.reset, plan=plan, run_id=run_id, start=from_position, broker=broker)
+        return self._connections.transact(work, durable=True)
+
+    def take_over(self, plan: Plan, run_id: str, *, owner: str, broker: str) -> tuple[Ready, ...]:
+        work = partial(control.take_over, plan=plan, run_id=run_id, owner=owner, broker=broker)
+        return self._connections.transact(work, durable=True)
+
+    def beat(self, beat: WorkerBeat, held: Iterable[Claim], *, lease: float) -> frozenset[str]:
+        claims = tuple(held)
+        return self._connections.transact(
+            lambda tx: upkeep.beat(tx, beat, claims, app=self._app, lease=lease)
+        )
+
+    def begin_sweep(self, broker: str, *, interval: float, lease: float) -> bool:
+        work = partial(upkeep.begin_sweep, broker=broker, interval=interval, lease=lease)
+        return self._connections.transact(work)
+
+    def queue_due(self, broker: str, *, limit: int) -> list[Resent]:
+        return self._connections.transact(partial(upkeep.queue_due, broker=broker, limit=limit))
+
+    def lapsed(self, broker: str, *, limit: int) -> list[tuple[Claim, str]]:
+        return self._connections.read(partial(upkeep.lapsed, broker=broker, limit=limit))
+
+    def requeue_unclaimed(self, broker: str, *, margin: float, grace: float, limit: int) -> list[Resent]:
+        work = partial(upkeep.requeue_unclaimed, broker=broker, margin=margin, grace=grace, limit=limit)
+        return self._connections.transact(work)
+
+    def overdue(self, broker: str, *, limit: int) -> list[str]:
+        return self._connections.read(partial(upkeep.overdue, broker=broker, limit=limit))
+
+    def flagged(self, broker: str, *, limit: int) -> list[str]:
+        return self._connections.read(partial(upkeep.flagged, broker=broker, limit=limit))
+
+    def with_room(self, broker: str, *, limit: int) -> list[str]:
+        return self._connections.read(partial(upkeep.with_room, broker=broker, limit=limit))
+
+    def admit(self, run_id: str) -> tuple[Ready, ...]:
+        return self._connections.transact(partial(upkeep.admit_ready, run_id=run_id))
+
+    def context(self, run_id: str) -> RunContext:
+        return self._connections.read(partial(questions.context, run_id=run_id, app=self._app))
+
+    def definition(self, definition_id: str) -> JsonObject:
+        return self._connections.read(partial(questions.definition, definition_id=definition_id))
+
+    def run(self, run_id: str) -> RunRecord:
+        return self._ask(partial(questions.run, run_id=run_id, app=self._app))
+
+    def run_state(self, run_id: str) -> RunState:
+        return self._connections.read(partial(questions.run_state, run_id=run_id, app=self._app))
+
+    def runs(self, wanted: RunFilter) -> list[RunRecord]:
+        return self._ask(partial(questions.runs, wanted=wanted, app=self._app))
+
+    def nodes(
+        self, run_id: str, *, limit: int, states: frozenset[NodeState] = frozenset()
+    ) -> list[NodeRecord]:
+        return self._ask(partial(questions.nodes, run_id=run_id, limit=limit, states=states))
+
+    def attempts(self, run_id: str) -> list[AttemptRecord]:
+        return self._ask(partial(questions.attempts, run_id=run_id))
+
+    def result(self, run_id: str, position: int) -> str | None:
+        return self._connections.read(partial(questions.result, run_id=run_id, position=position))
+
+    def element_count(self, run_id: str, position: int) -> int | None:
+        return self._connections.read(partial(questions.element_count, run_id=run_id, position=position))
+
+    def elements(
+        self, run_id: str, position: int, start: int = 0, stop: int | None = None
+    ) -> Iterator[str | None]:
+        return self._connections.read(lambda tx: questions.elements(tx, run_id, position, start, stop))
+
+    def logs(self, run_id: str, position: int, item: int = NODE) -> list[tuple[int, str]]:
+        return self._connections.read(lambda tx: questions.logs(tx, run_id, position, item))
+
+    def owner_seen(self, broker: str) -> float | None:
+        return self._connections.read(partial(questions.owner_seen, broker=broker))
+
+    def _ask(self, question: Callable[[Connection], T]) -> T:
+        try:
+            with self._engine.connect() as connection:
+                return question(connection)
+        except DBAPIError as error:
+            raise DatabaseUnavailable(self._shown, error.orig) from error
+
+
+def driver_url(url: str) -> str:
+    """The same URL with the driver that this project uses."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed.render_as_string(hide_password=False)
+
+
+def _prepare(dialect: SqliteDialect, connection: object, record: object) -> None:
+    del record
+    dialect.prepare(connection)  # type: ignore[arg-type] - SQLAlchemy hands over the driver's own

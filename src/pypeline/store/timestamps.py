@@ -1,0 +1,22 @@
+"""Times as SQLite keeps them: ISO 8601 in UTC with microseconds, so that text order is time order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+def format_time(moment: datetime) -> str:
+    """``2026-01-01T00:00:00.000000Z``; the same form that JSON documents have."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_time(text: str) -> datetime:
+    """The aware time that `format_time` wrote."""
+    return datetime.fromisoformat(text)
+
+
+def shift_time(text: str | None, seconds: float | None) -> str | None:
+    """The time that many seconds later, as text; None of either gives None, as in SQL."""
+    if text is None or seconds is None:
+        return None
+    return format_time(parse_time(text) + timedelta(seconds=seconds))

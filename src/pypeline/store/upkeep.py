@@ -1,0 +1,188 @@
+"""The beat of a worker and the questions and repairs of the sweep."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pypeline.store.base import AttemptRef, Claim, Ready, Resent, group_ready
+from pypeline.store.settle import admit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pypeline.store.base import WorkerBeat
+    from pypeline.store.connections import Transaction
+
+_SEEN = """
+    INSERT INTO pypeline_worker (id, app, broker, queues, started_at, seen_at)
+    VALUES (:id, :app, :broker, :queues, now(), now())
+    ON CONFLICT (id) DO UPDATE SET seen_at = now(), queues = excluded.queues
+"""
+_CLAIMED = """
+    INSERT INTO pypeline_queue (broker, name, sent_at, claimed_at) VALUES (:broker, :name, :sent_at, now())
+    ON CONFLICT (broker, name) DO UPDATE SET sent_at = excluded.sent_at, claimed_at = now()
+    WHERE pypeline_queue.sent_at IS NULL OR pypeline_queue.sent_at < excluded.sent_at
+"""
+_RENEW = """
+    UPDATE pypeline_node SET lease_until = shift(now(), :lease)
+    WHERE run_id = :run AND position = :position AND item = :item AND state = 'running' AND token = :token
+"""
+_FLAGGED_OF = "SELECT id FROM pypeline_run WHERE flag IS NOT NULL AND id IN each(:runs)"
+_IS_STALE = "SELECT swept_at < shift(now(), :lease) FROM pypeline_sweep WHERE broker = :broker"
+_TAKE_TURN = """
+    INSERT INTO pypeline_sweep (broker, swept_at) VALUES (:broker, now())
+    ON CONFLICT (broker) DO UPDATE SET swept_at = now()
+    WHERE pypeline_sweep.swept_at <= shift(now(), :interval)
+    RETURNING broker
+"""
+_MINE = "SELECT id FROM pypeline_run WHERE broker = :broker AND state IN ('pending', 'running')"
+_EXTEND_ALL = f"""
+    UPDATE pypeline_node SET lease_until = shift(now(), :lease)
+    WHERE state = 'running' AND lease_until IS NOT NULL AND run_id IN ({_MINE})
+"""
+_DUE = f"""
+    SELECT run_id, position, item FROM pypeline_node
+    WHERE state = 'retrying' AND due_at <= now()
+        AND run_id IN ({_MINE} AND flag IS NULL AND max_concurrency IS {{bounded}} NULL)
+    ORDER BY due_at LIMIT :limit {{skip_locked}}
+"""
+_QUEUE_DUE = f"""
+    UPDATE pypeline_node SET state = 'queued', attempt = attempt + 1, token = NULL, due_at = NULL,
+        queued_at = now(), sent_at = now()
+    WHERE state = 'retrying' AND (run_id, position, item) IN ({_DUE})
+    RETURNING run_id, position, item, attempt
+"""
+_FREE_DUE = f"""
+    UPDATE pypeline_node SET state = 'pending', waiting = 0, token = NULL, due_at = NULL
+    WHERE state = 'retrying' AND (run_id, position, item) IN ({_DUE})
+"""
+_LAPSED = f"""
+    SELECT run_id, position, item, attempt, token, tries, sent_at, worker FROM pypeline_node
+    WHERE state = 'running' AND lease_until < now() AND run_id IN ({_MINE})
+    ORDER BY lease_until LIMIT :limit
+"""
+_QUIET_QUEUES = f"""
+    SELECT DISTINCT n.queue FROM pypeline_node n
+    LEFT JOIN pypeline_queue q ON q.broker = :broker AND q.name = n.queue
+    WHERE n.state = 'queued' AND n.sent_at < shift(now(), :grace) AND n.run_id IN ({_MINE})
+        AND (q.claimed_at IS NULL OR q.claimed_at < shift(now(), :grace))
+        AND (q.resent_at IS NULL OR q.resent_at < shift(now(), :grace))
+"""
+_NOTE_RESENT = """
+    INSERT INTO pypeline_queue (broker, name, resent_at) VALUES (:broker, :name, now())
+    ON CONFLICT (broker, name) DO UPDATE SET resent_at = now()
+"""
+_SEND_AGAIN = """
+    UPDATE pypeline_node SET attempt = attempt + 1, sent_at = now()
+    WHERE state = 'queued' AND (run_id, position, item) IN ({wanted})
+    RETURNING run_id, position, item, attempt
+"""
+_OVERTAKEN = f"""
+    SELECT n.run_id, n.position, n.item FROM pypeline_node n
+    JOIN pypeline_queue q ON q.broker = :broker AND q.name = n.queue
+    WHERE n.state = 'queued' AND n.sent_at < shift(q.sent_at, :margin) AND n.run_id IN ({_MINE} AND flag IS NULL)
+    ORDER BY n.sent_at LIMIT :limit
+"""
+_OLDEST = f"""
+    SELECT n.run_id, n.position, n.item FROM pypeline_node n
+    WHERE n.state = 'queued' AND n.queue = :name AND n.sent_at < shift(now(), :grace)
+        AND n.run_id IN ({_MINE} AND flag IS NULL)
+    ORDER BY n.sent_at LIMIT :limit
+"""
+_OVERDUE = f"{_MINE} AND flag IS NULL AND deadline_at < now() ORDER BY deadline_at LIMIT :limit"
+_FLAGGED = f"""
+    {_MINE} AND flag IS NOT NULL AND EXISTS (
+        SELECT 1 FROM pypeline_node
+        WHERE run_id = pypeline_run.id AND state IN ('pending', 'queued', 'retrying')) LIMIT :limit
+"""
+_WITH_ROOM = f"""
+    {_MINE} AND flag IS NULL AND in_flight < max_concurrency AND EXISTS (
+        SELECT 1 FROM pypeline_node WHERE run_id = pypeline_run.id AND state = 'pending' AND waiting = 0)
+    LIMIT :limit
+"""
+
+
+def beat(
+    tx: Transaction, said: WorkerBeat, held: Iterable[Claim], *, app: str, lease: float
+) -> frozenset[str]:
+    """Keep a worker's sign of life, its newest claims and its leases."""
+    tx.run(_SEEN, id=said.worker_id, app=app, broker=said.broker, queues=json.dumps(said.queues))
+    for name, sent_at in said.claims.items():
+        tx.run(_CLAIMED, broker=said.broker, name=name, sent_at=tx.dialect.moment(sent_at))
+    claims = list(held)
+    tx.many(_RENEW, [_renewal(claim, lease) for claim in claims])
+    runs = sorted({claim.ref.run_id for claim in claims})
+    return frozenset(run_id for (run_id,) in tx.all(_FLAGGED_OF, runs=runs)) if runs else frozenset()
+
+
+def begin_sweep(tx: Transaction, broker: str, *, interval: float, lease: float) -> bool:
+    """Take the turn; after an outage give every lease its time again first."""
+    stale = tx.one(_IS_STALE, broker=broker, lease=-lease)
+    if not tx.one(_TAKE_TURN, broker=broker, interval=-interval):
+        return False
+    if stale == (True,):
+        tx.run(_EXTEND_ALL, broker=broker, lease=lease)
+    return True
+
+
+def queue_due(tx: Transaction, broker: str, *, limit: int) -> list[Resent]:
+    """Retrying → queued; in a run with ``maxConcurrency`` they wait for room as any other."""
+    skip_locked = tx.dialect.skip_locked
+    tx.run(_FREE_DUE.format(bounded="NOT", skip_locked=skip_locked), broker=broker, limit=limit)
+    rows = tx.all(_QUEUE_DUE.format(bounded="", skip_locked=skip_locked), broker=broker, limit=limit)
+    return _resent(rows)
+
+
+def lapsed(tx: Transaction, broker: str, *, limit: int) -> list[tuple[Claim, str]]:
+    """Claims whose lease is over, and who held them."""
+    rows = tx.all(_LAPSED, broker=broker, limit=limit)
+    return [
+        (Claim(AttemptRef(*ref), token, tries, tx.dialect.time(sent_at)), worker)
+        for *ref, token, tries, sent_at, worker in rows
+    ]
+
+
+def requeue_unclaimed(
+    tx: Transaction, broker: str, *, margin: float, grace: float, limit: int
+) -> list[Resent]:
+    """What was overtaken on its queue, and the oldest of queues that are quiet."""
+    overtaken = _SEND_AGAIN.format(wanted=_OVERTAKEN)
+    rows = tx.all(overtaken, broker=broker, margin=-margin, limit=limit)
+    for (name,) in tx.all(_QUIET_QUEUES, broker=broker, grace=-grace):
+        tx.run(_NOTE_RESENT, broker=broker, name=name)
+        oldest = _SEND_AGAIN.format(wanted=_OLDEST)
+        rows += tx.all(oldest, broker=broker, name=name, grace=-grace, limit=limit)
+    return _resent(rows)
+
+
+def overdue(tx: Transaction, broker: str, *, limit: int) -> list[str]:
+    """Runs past their deadline."""
+    return [run_id for (run_id,) in tx.all(_OVERDUE, broker=broker, limit=limit)]
+
+
+def flagged(tx: Transaction, broker: str, *, limit: int) -> list[str]:
+    """Flagged runs in which something still waits."""
+    return [run_id for (run_id,) in tx.all(_FLAGGED, broker=broker, limit=limit)]
+
+
+def with_room(tx: Transaction, broker: str, *, limit: int) -> list[str]:
+    """Bounded runs that could send more."""
+    return [run_id for (run_id,) in tx.all(_WITH_ROOM, broker=broker, limit=limit)]
+
+
+def admit_ready(tx: Transaction, run_id: str) -> tuple[Ready, ...]:
+    """Queue what a bounded run has room for."""
+    return tuple(admit(tx, run_id))
+
+
+def _renewal(claim: Claim, lease: float) -> dict[str, Any]:
+    ref = claim.ref
+    key = {"run": ref.run_id, "position": ref.position, "item": ref.item}
+    return key | {"token": claim.token, "lease": lease}
+
+
+def _resent(rows: list[tuple[Any, ...]]) -> list[Resent]:
+    return group_ready(
+        [(run_id, position, item, attempt) for run_id, position, item, attempt in sorted(rows)]
+    )
