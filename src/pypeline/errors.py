@@ -112,7 +112,9 @@ class IdempotencyConflict(InvalidInput):
     def __init__(self, key: str, run_id: str) -> None:
         self.key = key
         self.run_id = run_id
-        super().__init__(f"idempotency key {key!r} belongs to run {run_id} with another payload: use a new key")
+        super().__init__(
+            f"idempotency key {key!r} belongs to run {run_id} with another payload: use a new key"
+        )
 
 
 class NotPossible(InvalidInput):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An attempt to be sent: the task's name (the handler's dotted path), its queue and its time limit in seconds."""
+    """An attempt to be sent. ``handler`` is the task's name, a dotted path; ``max_ttl`` is in seconds."""
 
     ref: AttemptRef
     handler: str

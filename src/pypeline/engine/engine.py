@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who this process is: its worker id, the broker that its messages go through, the queues that it reads."""
+    """Who this process is: its worker id, the broker of its messages, the queues that it reads."""
 
     worker_id: str
     broker: str
@@ -99,7 +99,8 @@ class Engine:
         """
         Create a run and dispatch its roots; answers its id.
 
-        ``idempotency`` is a key and the hash of the body that came with it; a known key answers the run that it named.
+        ``idempotency`` is a key and the hash of the body that came with it; a known key answers the run
+        that it named.
         """
         key, body_hash = idempotency or (None, None)
         new = NewRun(
@@ -173,7 +174,7 @@ class Engine:
         self.dispatch(run_id, ready)
 
     def beat(self) -> None:
-        """Say that this process lives, renew the leases of what it holds, and learn which runs are flagged."""
+        """Say that this process lives, renew the leases that it holds, learn which runs are flagged."""
         with self._lock:
             held, claimed = tuple(self._held.values()), dict(self._claimed)
         identity = self.identity
@@ -191,7 +192,7 @@ class Engine:
         self.dispatch(lost.ref.run_id, recorded.ready)
 
     def dispatch(self, run_id: str, ready: Iterable[Ready]) -> None:
-        """Send what a committed transaction queued. Never before the commit: a worker may be faster than it."""
+        """Send what a transaction queued, after its commit: a worker may be faster than a commit."""
         messages = self._messages(run_id, tuple(ready))
         if not messages:
             return

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class SweepPace:
     """
-    How often the sweep passes and when it takes a queued node for lost; all in seconds, ``limit`` in rows a pass.
+    How often the sweep passes, and when it takes a queued node for lost; in seconds.
 
-    ``margin``: a node that was sent this much later on the same queue was claimed. ``grace``: its queue saw no claim at all.
+    ``margin``: a node that was sent this much later on the same queue was claimed. ``grace``: its queue saw
+    no claim at all. ``limit`` bounds the rows of one pass.
     """
 
     interval: float = 1.0
@@ -43,9 +44,10 @@ class SweepReport:
 
 class Sweeper:
     """
-    Passes over the runs of this process's broker. Any worker may own one: the database lets one pass at a time.
+    Passes over the runs of this process's broker. Any worker may own one; the database lets one pass.
 
-    A queued node is backlog until something tells that it is lost, see `SweepPace`; only then is it sent again.
+    A queued node is backlog until something tells that it is lost, see `SweepPace`; only then is it sent
+    again.
     """
 
     def __init__(self, engine: Engine, pace: SweepPace | None = None) -> None:

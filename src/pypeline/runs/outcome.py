@@ -20,8 +20,8 @@ class Succeeded:
     """
     The handler returned. ``result`` is its value as JSON text.
 
-    Where the result is a list that a ``forEach`` node maps over, ``elements`` holds the JSON text of each element
-    in its stead and ``result`` is None.
+    Where the result is a list that a ``forEach`` node maps over, ``elements`` holds the JSON text of each
+    element in its stead and ``result`` is None.
     """
 
     result: str | None

@@ -23,8 +23,9 @@ class Step:
     """
     One node as its definition says.
 
-    ``handlers`` are dotted paths, of which a run takes one (0 unless it says otherwise). ``max_ttl`` is in seconds. ``for_each`` is the position of
-    the predecessor whose list is mapped; ``window`` bounds the items that are out at once.
+    ``handlers`` are dotted paths, of which a run takes one (0 unless it says otherwise). ``max_ttl`` is in
+    seconds. ``for_each`` is the position of the predecessor whose list is mapped; ``window`` bounds the
+    items that are out at once.
     """
 
     name: str
@@ -43,9 +44,9 @@ class Plan:
     """
     A pipeline definition, compiled. ``steps`` stand at the positions of ``dag``.
 
-    ``document`` is the definition as written, ``${…}`` unexpanded: what the database keeps; ``definition_id`` is its hash.
-    ``deadline`` is in seconds from the creation of a run. ``max_concurrency`` bounds the nodes of one run that are
-    queued or running.
+    ``document`` is the definition as written, ``${…}`` unexpanded: what the database keeps;
+    ``definition_id`` is its hash. ``deadline`` is in seconds from the creation of a run.
+    ``max_concurrency`` bounds the nodes of one run that are queued or running.
     """
 
     pipeline_id: str

@@ -28,8 +28,8 @@ class RetryPolicy:
         """
         Seconds to wait after ``tries`` (at least 1) charged attempts.
 
-        The backoff doubles with each try up to its cap. Jitter is "full jitter": uniform between zero and that delay
-        (M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015).
+        The backoff doubles with each try up to its cap. Jitter is "full jitter": uniform between zero and
+        that delay (M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015).
         """
         doublings = min(tries - 1, _MOST_DOUBLINGS)
         delay = min(self.backoff * 2.0**doublings, self.backoff_max)

@@ -45,7 +45,8 @@ _POSTPONE = f"""
     WHERE {_HELD}
 """
 _KEEP_ATTEMPT = f"""
-    INSERT INTO pypeline_attempt (run_id, position, item, attempt, outcome, worker, started_at, finished_at, error)
+    INSERT INTO pypeline_attempt
+        (run_id, position, item, attempt, outcome, worker, started_at, finished_at, error)
     SELECT run_id, position, item, attempt, :outcome, worker, started_at, now(), :error
     FROM pypeline_node WHERE {_THIS}
 """

@@ -1,8 +1,9 @@
 """
 The ``Store`` port: what the engine asks of a database, and the records that it answers with.
 
-Each method of `Store` is one transaction, and names the state that it leaves: a move whose row is no longer in that state does
-not happen. All times are aware UTC and come from the database's clock. Item ``-1`` of a position is the node itself.
+Each method of `Store` is one transaction, and names the state that it leaves: a move whose row is no longer
+in that state does not happen. All times are aware UTC and come from the database's clock. Item ``-1`` of a
+position is the node itself.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run to create. ``payload`` and ``replacements`` are JSON objects; ``broker`` is where its messages go."""
+    """A run to create. ``broker`` is where its messages go."""
 
     run_id: str
     payload: JsonObject
@@ -71,7 +72,7 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What `Store.create_run` did. ``existing`` is true where the idempotency key named a run that was there."""
+    """What `Store.create_run` did; ``existing`` where the idempotency key named a run that was there."""
 
     run_id: str
     ready: tuple[Ready, ...]
@@ -81,7 +82,7 @@ class Created:
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """
-    What `Store.record` did: whether the outcome was ``accepted``, what it queued, and the run's state if it ended.
+    Whether an outcome was ``accepted``, what it queued, and the run's state if it ended.
 
     A copy, a zombie or a late report is not accepted and changes nothing.
     """
@@ -127,8 +128,9 @@ class NodeRecord:
     """
     A node (``item`` None) or one of its items as it stands.
 
-    ``result`` is JSON text; None where there is none, or where it is kept as ``elements`` items. ``waiting`` counts the predecessors
-    (or, of a ``forEach`` node that runs, the items) that have not ended.
+    ``result`` is JSON text; None where there is none, or where it is kept as ``elements`` items.
+    ``waiting`` counts the predecessors (or, of a ``forEach`` node that runs, the items) that have not
+    ended.
     """
 
     name: str
@@ -219,8 +221,8 @@ class Store(Protocol):
         """
         Store how a running attempt ended, and queue what that unlocks.
 
-        ``delay`` is the seconds until the next attempt of a failed one; None makes the failure final. Safe to repeat: only the
-        holder of the token is accepted, once.
+        ``delay`` is the seconds until the next attempt of a failed one; None makes the failure final. Safe
+        to repeat: only the holder of the token is accepted, once.
         """
 
     def lose(self, plan: Plan, lost: Claim, *, delay: float | None, error: ErrorInfo) -> Recorded:
@@ -231,35 +233,39 @@ class Store(Protocol):
 
     def cancel(self, plan: Plan, run_id: str, flag: Flag) -> RunState:
         """
-        Flag a run and end what waits in it; what runs may end by itself. Durable. Answers the run's state after.
+        Flag a run and end what waits in it; answers the run's state after. What runs may end by itself.
+        Durable.
 
         Safe to repeat; a terminal run is left as it is.
         """
 
     def reset(self, plan: Plan, run_id: str, *, from_position: int | None, broker: str) -> tuple[Ready, ...]:
         """
-        Open a finished run again: its failed, skipped and cancelled nodes, and all from ``from_position`` on. Durable.
+        Open a finished run again, on this broker. Durable.
 
-        Results of the others are kept. Attempt numbers go on. Raises NotPossible where nothing is to be done again.
+        What did not succeed is done again, and ``from_position``, with all that follows them. Results of
+        the others are kept. Attempt numbers go on. Raises NotPossible where nothing is to be done again.
         """
 
     def take_over(self, plan: Plan, run_id: str, *, owner: str, broker: str) -> tuple[Ready, ...]:
         """
         Continue an unfinished run of the broker ``owner``, whose process is gone, on another broker. Durable.
 
-        What was queued or running there is queued again, uncharged. Raises NotPossible if ``owner`` is no longer its broker.
+        What was queued or running there is queued again, uncharged. Raises NotPossible if ``owner`` is no
+        longer its broker.
         """
 
     # — the sweep, and the beat of a worker —
 
     def beat(self, beat: WorkerBeat, held: Iterable[Claim], *, lease: float) -> frozenset[str]:
-        """Say that a worker lives and renew the leases that it holds. Answers the held runs that are flagged."""
+        """Say that a worker lives and renew its leases; answers which of the held runs are flagged."""
 
     def begin_sweep(self, broker: str, *, interval: float, lease: float) -> bool:
         """
         True if this caller is to sweep now: nobody else did within ``interval`` seconds.
 
-        Where the last sweep is older than ``lease``, all leases are extended by one first: nobody is charged for an outage.
+        Where the last sweep is older than ``lease``, all leases are extended by one first: nobody is
+        charged for an outage.
         """
 
     def queue_due(self, broker: str, *, limit: int) -> list[Resent]:
@@ -272,8 +278,9 @@ class Store(Protocol):
         """
         Queue again, under the next attempt number, what the broker seems to have lost.
 
-        That is a queued node if one that was sent ``margin`` seconds later on its queue was claimed; and the oldest ``limit`` of a
-        queue that saw no claim for ``grace`` seconds. The rest is backlog, and left alone.
+        That is a queued node if one that was sent ``margin`` seconds later on its queue was claimed; and
+        the oldest ``limit`` of a queue that saw no claim for ``grace`` seconds. The rest is backlog, and
+        left alone.
         """
 
     def overdue(self, broker: str, *, limit: int) -> list[str]:

@@ -81,7 +81,8 @@ class Connections:
         """
         Run ``work`` in a transaction of its own and commit.
 
-        It may run more than once: after a deadlock, or because it needs more locks. Raises DatabaseUnavailable.
+        It may run more than once: after a deadlock, or because it needs more locks. Raises
+        DatabaseUnavailable.
         """
         wide = False
         for remaining in reversed(range(_MOST_TRIES)):

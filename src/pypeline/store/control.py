@@ -25,8 +25,8 @@ _SET_FLAG = """
 """
 _NODES = "SELECT position, state, items FROM pypeline_node WHERE run_id = :run AND item = -1"
 _REOPEN = """
-    UPDATE pypeline_run SET state = 'pending', flag = NULL, error = NULL, finished_at = NULL, broker = :broker,
-        open_sinks = :open_sinks, in_flight = :in_flight, deadline_at = shift(now(), :deadline)
+    UPDATE pypeline_run SET state = 'pending', flag = NULL, error = NULL, finished_at = NULL,
+        broker = :broker, open_sinks = :open_sinks, in_flight = :in_flight, deadline_at = shift(now(), :deadline)
     WHERE id = :run AND state IN ('success', 'failed', 'cancelled')
 """
 _HIGHEST_ATTEMPT = """
@@ -56,12 +56,14 @@ _REOPEN_MAPPED = """
     WHERE run_id = :run AND position = :position AND item = -1
 """
 _CHANGE_BROKER = """
-    UPDATE pypeline_run SET broker = :broker WHERE id = :run AND broker = :owner AND state IN ('pending', 'running')
+    UPDATE pypeline_run SET broker = :broker
+    WHERE id = :run AND broker = :owner AND state IN ('pending', 'running')
     RETURNING flag
 """
 _OUT = "run_id = :run AND (state = 'queued' OR (state = 'running' AND lease_until IS NOT NULL))"
 _KEEP_LOST = f"""
-    INSERT INTO pypeline_attempt (run_id, position, item, attempt, outcome, worker, started_at, finished_at, error)
+    INSERT INTO pypeline_attempt
+        (run_id, position, item, attempt, outcome, worker, started_at, finished_at, error)
     SELECT run_id, position, item, attempt, 'lost', worker, started_at, now(), :error
     FROM pypeline_node WHERE {_OUT} AND state = 'running'
 """
@@ -84,8 +86,8 @@ def reset(tx: Transaction, plan: Plan, run_id: str, *, start: int | None, broker
     """
     Open a finished run again.
 
-    What did not succeed is done again, and all that follows it: its input changes. A ``forEach`` node keeps its items
-    that succeeded unless it comes after something that is done again.
+    What did not succeed is done again, and all that follows it: its input changes. A ``forEach`` node keeps
+    its items that succeeded unless it comes after something that is done again.
     """
     settlement = Settlement(tx, plan, run_id)
     _lock_all(settlement)

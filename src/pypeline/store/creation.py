@@ -25,14 +25,15 @@ _INSERT_DEFINITION = """
     VALUES (:id, :pipeline, :document, now()) ON CONFLICT (id) DO NOTHING
 """
 _INSERT_RUN = """
-    INSERT INTO pypeline_run (id, app, pipeline_id, definition_id, broker, state, trigger, payload, replacements,
-        idempotency_key, body_hash, open_sinks, in_flight, max_concurrency, created_at, deadline_at)
+    INSERT INTO pypeline_run (id, app, pipeline_id, definition_id, broker, state, trigger, payload,
+        replacements, idempotency_key, body_hash, open_sinks, in_flight, max_concurrency, created_at, deadline_at)
     VALUES (:id, :app, :pipeline, :definition, :broker, :state, :trigger, :payload, :replacements,
         :key, :body_hash, :open_sinks, :in_flight, :max_concurrency, now(), shift(now(), :deadline))
     ON CONFLICT (app, pipeline_id, idempotency_key) DO NOTHING
 """
 _INSERT_NODE = """
-    INSERT INTO pypeline_node (run_id, position, item, name, queue, state, waiting, attempt, queued_at, sent_at)
+    INSERT INTO pypeline_node
+        (run_id, position, item, name, queue, state, waiting, attempt, queued_at, sent_at)
     VALUES (:run, :position, -1, :name, :queue, :state, :waiting, :attempt,
         CASE WHEN :attempt = 1 THEN now() END, CASE WHEN :attempt = 1 THEN now() END)
 """

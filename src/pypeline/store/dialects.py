@@ -90,7 +90,7 @@ class SqliteDialect:
     name = "sqlite"
     locks_rows = False
     skip_locked = ""
-    errors = sqlite3.Error
+    errors: type[Exception] = sqlite3.Error
 
     def __init__(self, url: URL, *, clock: Clock) -> None:
         self._path = url.database or ":memory:"
@@ -116,7 +116,8 @@ class SqliteDialect:
         connection.create_function("now", 0, lambda: format_time(self._clock()))
         connection.create_function("shift", 2, shift_time, deterministic=True)
         connection.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT * 1000)}")
-        # Changing the journal mode does not wait for the busy timeout; another process that opens the same new file may hold it.
+        # Changing the journal mode does not wait for the busy timeout; another process that opens the same
+        # new file may hold it.
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -135,7 +136,7 @@ class SqliteDialect:
         connection.execute("BEGIN IMMEDIATE")
 
     def commit(self, connection: sqlite3.Connection, *, durable: bool) -> None:
-        """In WAL with synchronous NORMAL a commit survives the process; a checkpoint makes it survive the machine."""
+        """In WAL a commit survives the process; a checkpoint makes it survive the machine."""
         connection.execute("COMMIT")
         if durable:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

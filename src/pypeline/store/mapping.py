@@ -22,7 +22,8 @@ _OPEN = """
 """
 _INSERT_ITEMS = """
     WITH RECURSIVE series(item) AS (SELECT 0 UNION ALL SELECT item + 1 FROM series WHERE item + 1 < :total)
-    INSERT INTO pypeline_node (run_id, position, item, name, queue, state, waiting, attempt, queued_at, sent_at)
+    INSERT INTO pypeline_node
+        (run_id, position, item, name, queue, state, waiting, attempt, queued_at, sent_at)
     SELECT :run, :position, item, :name, :queue,
         CASE WHEN item < :queued THEN 'queued' ELSE 'pending' END,
         CASE WHEN item < :window THEN 0 ELSE 1 END,
@@ -37,7 +38,7 @@ _NEXT = """
         SELECT released FROM pypeline_node WHERE run_id = :run AND position = :position AND item = -1)
     ORDER BY i.item LIMIT :limit
 """
-_PASS = """
+_ADVANCE = """
     UPDATE pypeline_node SET released = :next WHERE run_id = :run AND position = :position AND item = -1
 """
 _QUEUE_ITEMS = """
@@ -90,7 +91,7 @@ def release_next(tx: Transaction, plan: Plan, run_id: str, position: int, limit:
     if not rows:
         return []
     items = [item for (item,) in rows]
-    tx.run(_PASS, run=run_id, position=position, next=items[-1] + 1)
+    tx.run(_ADVANCE, run=run_id, position=position, next=items[-1] + 1)
     if plan.max_concurrency is not None:
         tx.run(_FREE_ITEMS, run=run_id, position=position, items=items)
         return []

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pypeline.types import JsonObject
 
 _CONTEXT = """
-    SELECT id, pipeline_id, definition_id, payload, replacements FROM pypeline_run WHERE id = :run AND app = :app
+    SELECT id, pipeline_id, definition_id, payload, replacements FROM pypeline_run
+    WHERE id = :run AND app = :app
 """
 _DEFINITION = "SELECT document FROM pypeline_definition WHERE id = :definition"
 _RUN_STATE = "SELECT state FROM pypeline_run WHERE id = :run AND app = :app"
@@ -54,8 +55,8 @@ def context(tx: Transaction, run_id: str, *, app: str) -> RunContext:
     row = tx.one(_CONTEXT, run=run_id, app=app)
     if row is None:
         raise UnknownRun(run_id)
-    *names, payload, replacements = row
-    return RunContext(*names, payload=json.loads(payload), replacements=json.loads(replacements))
+    found, pipeline_id, definition_id, payload, replacements = row
+    return RunContext(found, pipeline_id, definition_id, json.loads(payload), json.loads(replacements))
 
 
 def definition(tx: Transaction, definition_id: str) -> JsonObject:

@@ -1,8 +1,9 @@
 """
 The schema's life: creating, upgrading, and refusing what does not fit.
 
-The table ``pypeline_schema`` holds the ``level`` that the database is at and the lowest level of code that may use it (``needs``). Code
-older than that is refused; a database that is merely newer is not, since deploys roll.
+The table ``pypeline_schema`` holds the ``level`` that the database is at and the lowest level of code that
+may use it (``needs``). Code older than that is refused; a database that is merely newer is not, since
+deploys roll.
 """
 
 from __future__ import annotations
@@ -97,8 +98,8 @@ def _alone(engine: Engine) -> Iterator[Connection]:
 
 
 def _begin_exclusively(connection: Connection) -> None:
-    # The driver begins no transaction before DDL; and SQLite does not wait its busy timeout while another process
-    # turns the new file into WAL mode.
+    # The driver begins no transaction before DDL; and SQLite does not wait its busy timeout while another
+    # process turns the new file into WAL mode.
     give_up = time.monotonic() + _OPENING
     while True:
         try:

@@ -1,8 +1,9 @@
 """
 What the end of nodes and items unlocks, within the transaction that records it.
 
-Locks are taken in one order: the nodes of a run by ascending position and item, then the run's row. Most ends touch direct successors
-only. Where a skip or an empty list reaches further, the transaction starts again and locks all open nodes first.
+Locks are taken in one order: the nodes of a run by ascending position and item, then the run's row. Most
+ends touch direct successors only. Where a skip or an empty list reaches further, the transaction starts
+again and locks all open nodes first.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ _SKIP = """
     WHERE run_id = :run AND item = -1 AND position IN each(:positions)
 """
 _QUEUE = """
-    UPDATE pypeline_node SET state = 'queued', attempt = attempt + 1, token = NULL, queued_at = now(), sent_at = now()
+    UPDATE pypeline_node SET state = 'queued', attempt = attempt + 1, token = NULL,
+        queued_at = now(), sent_at = now()
     WHERE run_id = :run AND item = -1 AND position IN each(:positions) AND state = 'pending'
     RETURNING position, attempt
 """
@@ -68,10 +70,12 @@ _CLOSE_SINKS = """
 """
 _FLAG = "SELECT open_sinks, flag FROM pypeline_run WHERE id = :run"
 _FREE = """
-    UPDATE pypeline_run SET in_flight = in_flight - :freed WHERE id = :run RETURNING max_concurrency - in_flight
+    UPDATE pypeline_run SET in_flight = in_flight - :freed WHERE id = :run
+    RETURNING max_concurrency - in_flight
 """
 _ADMIT = """
-    UPDATE pypeline_node SET state = 'queued', attempt = attempt + 1, token = NULL, queued_at = now(), sent_at = now()
+    UPDATE pypeline_node SET state = 'queued', attempt = attempt + 1, token = NULL,
+        queued_at = now(), sent_at = now()
     WHERE run_id = :run AND state = 'pending' AND (position, item) IN (
         SELECT position, item FROM pypeline_node
         WHERE run_id = :run AND state = 'pending' AND waiting = 0
@@ -82,7 +86,7 @@ _TAKE = "UPDATE pypeline_run SET in_flight = in_flight + :taken WHERE id = :run"
 
 
 class Settlement:
-    """Collects, over one transaction, what is ready to be sent and what the run's row must learn at its end."""
+    """Collects, over one transaction, what is ready to be sent and what the run's row must learn."""
 
     def __init__(self, tx: Transaction, plan: Plan, run_id: str) -> None:
         self.tx = tx
@@ -125,7 +129,7 @@ class Settlement:
             self.ready.extend(Ready(position, NODE, attempt) for position, attempt in rows)
 
     def conclude(self) -> RunState | None:
-        """The run's row, last in the order of locks: room, sinks, flags. Answers the run's state if it has ended."""
+        """The run's row, last in the order of locks; answers the run's state if it has ended."""
         row = (
             self.tx.one(_CLOSE_SINKS, run=self.run_id, closed=self._closed_sinks)
             if self._closed_sinks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
@@ -49,8 +49,8 @@ class SqlStore:
     """
     Runs in SQLite or PostgreSQL, seen by one application (``app``).
 
-    Opening it checks the schema: SQLite creates and upgrades itself, PostgreSQL is upgraded by ``pypeline db upgrade``. Raises
-    DatabaseUnavailable and SchemaNotReady.
+    Opening it checks the schema: SQLite creates and upgrades itself, PostgreSQL is upgraded by ``pypeline
+    db upgrade``. Raises DatabaseUnavailable and SchemaNotReady.
     """
 
     def __init__(self, url: str, *, app: str = "default", clock: Clock | None = None) -> None:
@@ -63,7 +63,7 @@ class SqlStore:
         ensure_schema(self._engine, shown=self._shown)
         self._connections = Connections(self._dialect, url=self._shown)
 
-    def __enter__(self) -> SqlStore:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -71,7 +71,7 @@ class SqlStore:
     ) -> None:
         self.close()
 
-    def close(self) -> None:  # noqa: D102 - as every method below, see the port
+    def close(self) -> None:
         self._connections.close()
         self._engine.dispose()
 
@@ -196,6 +196,6 @@ def driver_url(url: str) -> str:
     return parsed.render_as_string(hide_password=False)
 
 
-def _prepare(dialect: SqliteDialect, connection: object, record: object) -> None:
+def _prepare(dialect: SqliteDialect, connection: Any, record: object) -> None:
     del record
-    dialect.prepare(connection)  # type: ignore[arg-type] - SQLAlchemy hands over the driver's own
+    dialect.prepare(connection)

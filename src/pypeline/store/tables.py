@@ -1,13 +1,15 @@
 """
 The tables, described once for SQLAlchemy and Alembic.
 
-All carry the prefix ``pypeline_``: they may live in the user's own database. JSON is kept as text, so that a ``dict`` keeps its
-order. Indexes are few and partial: each one that a state change touches costs on the hot path.
+All carry the prefix ``pypeline_``: they may live in the user's own database. JSON is kept as text, so that
+a ``dict`` keeps its order. Indexes are few and partial: each one that a state change touches costs on the
+hot path.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Column,
@@ -23,10 +25,12 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeEngine
 
 from pypeline.store.timestamps import format_time, parse_time
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.types import TypeEngine
 
 PREFIX = "pypeline_"
 
@@ -37,11 +41,9 @@ class Timestamp(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime | str]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The type that this database has for it."""
-        chosen: TypeEngine[datetime | str] = (
-            String(27) if dialect.name == "sqlite" else DateTime(timezone=True)
-        )
+        chosen: TypeEngine[Any] = String(27) if dialect.name == "sqlite" else DateTime(timezone=True)
         return dialect.type_descriptor(chosen)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:

@@ -81,7 +81,8 @@ _SEND_AGAIN = """
 _OVERTAKEN = f"""
     SELECT n.run_id, n.position, n.item FROM pypeline_node n
     JOIN pypeline_queue q ON q.broker = :broker AND q.name = n.queue
-    WHERE n.state = 'queued' AND n.sent_at < shift(q.sent_at, :margin) AND n.run_id IN ({_MINE} AND flag IS NULL)
+    WHERE n.state = 'queued' AND n.sent_at < shift(q.sent_at, :margin)
+        AND n.run_id IN ({_MINE} AND flag IS NULL)
     ORDER BY n.sent_at LIMIT :limit
 """
 _OLDEST = f"""

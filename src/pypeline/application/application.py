@@ -1,0 +1,161 @@
+"""What users do with runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pypeline.application import documents, owners
+from pypeline.errors import InvalidPayload, NotPossible, UnknownNode
+from pypeline.runs.states import NodeState
+from pypeline.store.base import RunFilter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pypeline.config import Config
+    from pypeline.engine import Engine
+    from pypeline.runs.plan import Plan
+    from pypeline.runs.states import RunState
+    from pypeline.store.base import NodeRecord, RunRecord
+    from pypeline.types import JsonObject, JsonValue
+
+_FIRST_LOOK = 0.005  # seconds
+_LONGEST_LOOK = 0.1
+
+
+class Application:
+    """
+    Start, show, wait for, cancel and retry runs of one configuration.
+
+    ``config`` may be None where runs are only looked at, cancelled or retried: those need no configuration.
+    """
+
+    def __init__(self, engine: Engine, config: Config | None) -> None:
+        self._engine = engine
+        self._store = engine.store
+        self._config = config
+
+    def invoke(
+        self,
+        pipeline_id: str,
+        payload: JsonObject | None = None,
+        *,
+        trigger: str,
+        idempotency_key: str | None = None,
+        task_replacements: Mapping[str, int] | None = None,
+    ) -> str:
+        """
+        Start a run; answers its id.
+
+        Raises UnknownPipeline, InvalidPayload, UnknownNode (of a replacement) and IdempotencyConflict.
+        """
+        assert self._config is not None, "invoking needs a configuration"  # noqa: S101 - bootstrap gives one
+        plan = self._config.plan(pipeline_id)
+        replacements = dict(task_replacements or {})
+        _check_replacements(plan, replacements)
+        checked = self._config.checked_payload(pipeline_id, {} if payload is None else payload)
+        body = (idempotency_key, _body_hash(checked, replacements)) if idempotency_key else None
+        return self._engine.start(plan, checked, trigger=trigger, replacements=replacements, idempotency=body)
+
+    def run(self, run_id: str) -> RunRecord:
+        """One run as it stands. Raises UnknownRun."""
+        return self._store.run(run_id)
+
+    def runs(self, wanted: RunFilter | None = None) -> list[RunRecord]:
+        """Runs, newest first."""
+        return self._store.runs(wanted or RunFilter())
+
+    def nodes(self, run_id: str, *, limit: int = documents.MOST_NODES) -> list[NodeRecord]:
+        """The first nodes of a run, items behind their node."""
+        return self._store.nodes(run_id, limit=limit)
+
+    def document(self, run_id: str) -> dict[str, Any]:
+        """A run with its first nodes and their results, as JSON."""
+        run = self._store.run(run_id)
+        nodes = self._store.nodes(run_id, limit=documents.MOST_NODES + 1)
+        return documents.run_with_nodes(run, nodes, parts=self._parts(run_id, nodes))
+
+    def runs_document(self, wanted: RunFilter) -> dict[str, Any]:
+        """A page of runs as JSON; ``next`` is the id to go on after, or null."""
+        page = self._store.runs(wanted)
+        following = page[-1].run_id if len(page) == wanted.limit else None
+        return {"runs": [documents.run_document(run) for run in page], "next": following}
+
+    def wait(self, run_id: str, *, timeout: float | None = None) -> RunState:
+        """
+        The state of a run once it has ended, or as it is after ``timeout`` seconds.
+
+        It looks often at first, ten times a second later.
+        """
+        give_up = None if timeout is None else time.monotonic() + timeout
+        pause = _FIRST_LOOK
+        while True:
+            state = self._store.run_state(run_id)
+            if state.is_terminal or (give_up is not None and time.monotonic() >= give_up):
+                return state
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_LOOK)
+
+    def cancel(self, run_id: str) -> RunState:
+        """End a run; one whose process is gone is ended at once. Answers its state."""
+        run = self._store.run(run_id)
+        if not run.state.is_terminal and self._is_orphan(run):
+            self._engine.cancel(run_id)
+            self._engine.take_over(run_id, owner=run.broker)
+        return self._engine.cancel(run_id)
+
+    def retry(self, run_id: str, *, from_node: str | None = None) -> None:
+        """
+        Do again what did not succeed, and everything from ``from_node`` on; what succeeded is kept.
+
+        An unfinished run whose process is gone is taken over. Raises NotPossible, UnknownRun and UnknownNode.
+        """
+        run = self._store.run(run_id)
+        if run.state.is_terminal:
+            self._engine.retry(run_id, from_node=from_node)
+        elif not owners.is_embedded(run.broker):
+            raise NotPossible(run_id, "it is still going; its workers finish it")
+        elif not self._is_orphan(run):
+            raise NotPossible(run_id, f"it is still going, in {owners.describe(run.broker)}")
+        elif from_node is not None:
+            raise NotPossible(run_id, "it has not finished: retry it without --from first")
+        else:
+            self._engine.take_over(run_id, owner=run.broker)
+
+    def _is_orphan(self, run: RunRecord) -> bool:
+        if not owners.is_embedded(run.broker):
+            return False
+        seen = self._store.owner_seen(run.broker)
+        return not owners.is_alive(run.broker, seen=seen, lease=self._engine.lease)
+
+    def _parts(self, run_id: str, nodes: list[NodeRecord]) -> dict[int, list[JsonValue]]:
+        """The results that are kept in parts; of those with very many parts the first."""
+        in_parts = {node.position for node in nodes if node.item is not None} | {
+            node.position for node in nodes if node.elements is not None
+        }
+        ended = {node.position for node in nodes if node.item is None and node.state is NodeState.SUCCESS}
+        return {position: self._first_parts(run_id, position) for position in in_parts & ended}
+
+    def _first_parts(self, run_id: str, position: int) -> list[JsonValue]:
+        texts = islice(self._store.elements(run_id, position, 0, documents.MOST_NODES), documents.MOST_NODES)
+        return [None if text is None else json.loads(text) for text in texts]
+
+
+def _check_replacements(plan: Plan, replacements: Mapping[str, int]) -> None:
+    for name, index in replacements.items():
+        if name not in plan.dag.positions:
+            raise UnknownNode(plan.pipeline_id, name, plan.dag.names)
+        handlers = plan.steps[plan.dag.positions[name]].handlers
+        if not 0 <= index < len(handlers):
+            raise InvalidPayload(
+                f"task_replacements: {name} has handlers 0 to {len(handlers) - 1}, not {index}"
+            )
+
+
+def _body_hash(payload: JsonObject, replacements: Mapping[str, int]) -> str:
+    body = json.dumps([payload, dict(replacements)], sort_keys=True)
+    return hashlib.sha256(body.encode()).hexdigest()
