@@ -16,8 +16,8 @@ class Dag:
     """
     Nodes in topological order, and the positions that each one leads to and comes from.
 
-    A node's position is its index in ``names``. Equal adjacencies give equal positions: ties are broken
-    by the order in which the names first appear.
+    A node's position is its index in ``names``. An adjacency that is read again gives the same positions:
+    ties are broken by the order in which the names first appear, so the order of its keys counts.
     """
 
     names: tuple[str, ...]
