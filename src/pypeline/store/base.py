@@ -233,10 +233,9 @@ class Store(Protocol):
 
     def cancel(self, plan: Plan, run_id: str, flag: Flag) -> RunState:
         """
-        Flag a run and end what waits in it; answers the run's state after. What runs may end by itself.
-        Durable.
+        Flag a run and end what waits in it; answers the run's state after. Durable.
 
-        Safe to repeat; a terminal run is left as it is.
+        What runs may end by itself. Safe to repeat; a terminal run is left as it is.
         """
 
     def reset(self, plan: Plan, run_id: str, *, from_position: int | None, broker: str) -> tuple[Ready, ...]:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from pypeline.errors import NotPossible, UnknownRun
+from pypeline.runs.cascade import Counters
 from pypeline.runs.states import RunState
 from pypeline.store.base import Ready
 from pypeline.store.endings import end_flagged
@@ -26,7 +27,8 @@ _SET_FLAG = """
 _NODES = "SELECT position, state, items FROM pypeline_node WHERE run_id = :run AND item = -1"
 _REOPEN = """
     UPDATE pypeline_run SET state = 'pending', flag = NULL, error = NULL, finished_at = NULL,
-        broker = :broker, open_sinks = :open_sinks, in_flight = :in_flight, deadline_at = shift(now(), :deadline)
+        broker = :broker, open_sinks = :open_sinks, in_flight = :in_flight,
+        deadline_at = shift(now(), :deadline)
     WHERE id = :run AND state IN ('success', 'failed', 'cancelled')
 """
 _HIGHEST_ATTEMPT = """
@@ -42,8 +44,8 @@ _CLEARED = """
     queued_at = NULL, started_at = NULL, finished_at = NULL, result = NULL, elements = NULL, error = NULL
 """
 _RESET_NODE = f"""
-    UPDATE pypeline_node SET state = 'pending', waiting = :waiting, failed = 0, skipped = 0, items = NULL,
-        released = 0, {_CLEARED}
+    UPDATE pypeline_node SET state = 'pending', waiting = :waiting, failed = 0, skipped = :skipped,
+        items = NULL, released = 0, {_CLEARED}
     WHERE run_id = :run AND position = :position AND item = -1
 """
 _RESET_ITEMS = f"""
@@ -86,8 +88,8 @@ def reset(tx: Transaction, plan: Plan, run_id: str, *, start: int | None, broker
     """
     Open a finished run again.
 
-    What did not succeed is done again, and all that follows it: its input changes. A ``forEach`` node keeps
-    its items that succeeded unless it comes after something that is done again.
+    What failed or was cancelled is done again, and all that follows it: its input changes. A ``forEach``
+    node keeps its items that succeeded unless it comes after something that is done again.
     """
     settlement = Settlement(tx, plan, run_id)
     _lock_all(settlement)
@@ -96,22 +98,16 @@ def reset(tx: Transaction, plan: Plan, run_id: str, *, start: int | None, broker
     nodes = {position: (state, items) for position, state, items in tx.all(_NODES, run=run_id)}
     again = _to_do_again(plan, nodes, start)
     if not again:
-        raise NotPossible(run_id, "it succeeded; name a node to run again from, with --from NODE")
+        raise NotPossible(run_id, "nothing in it failed; name a node to run again from, with --from NODE")
     if not _reopen_run(tx, plan, run_id, again, broker=broker):
         raise NotPossible(run_id, "somebody else has just retried it")
-    open_parents = {
-        position: sum(parent in again for parent in plan.dag.predecessors[position]) for position in again
-    }
-    redone = set() if start is None else {start, *plan.dag.descendants([start])}
-    partial = {
-        position
-        for position in again - redone
-        if nodes[position][1] is not None and not open_parents[position]
-    }
-    _reset_nodes(tx, run_id, {p: open_parents[p] for p in again - partial})
+    counters = {position: _counters(plan, nodes, again, position) for position in again}
+    redone = frozenset() if start is None else {start, *plan.dag.descendants([start])}
+    partial = {p for p in again - redone if nodes[p][1] is not None and not counters[p].waiting}
+    _reset_nodes(tx, run_id, {p: counters[p] for p in again - partial})
     for position in sorted(partial):
         settlement.ready += _reset_items(tx, plan, run_id, position)
-    settlement.unblock(sorted(p for p in again - partial if not open_parents[p]))
+    settlement.decide({p: counters[p] for p in sorted(again - partial)})
     settlement.conclude()
     return tuple(settlement.ready)
 
@@ -142,10 +138,22 @@ def _state(tx: Transaction, run_id: str) -> RunState:
 
 
 def _to_do_again(plan: Plan, nodes: Mapping[int, tuple[str, int | None]], start: int | None) -> set[int]:
-    first = {position for position, (state, _) in nodes.items() if state != "success"}
+    first = {position for position, (state, _) in nodes.items() if state in ("failed", "cancelled")}
     if start is not None:
         first.add(start)
     return first | plan.dag.descendants(first)
+
+
+def _counters(
+    plan: Plan, nodes: Mapping[int, tuple[str, int | None]], again: set[int], position: int
+) -> Counters:
+    """What a node that is done again knows of its predecessors: none that stays as it is has failed."""
+    parents = plan.dag.predecessors[position]
+    return Counters(
+        waiting=sum(parent in again for parent in parents),
+        failed=0,
+        skipped=sum(parent not in again and nodes[parent][0] == "skipped" for parent in parents),
+    )
 
 
 def _reopen_run(tx: Transaction, plan: Plan, run_id: str, again: set[int], *, broker: str) -> bool:
@@ -160,12 +168,15 @@ def _reopen_run(tx: Transaction, plan: Plan, run_id: str, again: set[int], *, br
     return changed == 1
 
 
-def _reset_nodes(tx: Transaction, run_id: str, waiting: Mapping[int, int]) -> None:
-    positions = sorted(waiting)
+def _reset_nodes(tx: Transaction, run_id: str, counters: Mapping[int, Counters]) -> None:
+    positions = sorted(counters)
     tx.run(_HIGHEST_ATTEMPT, run=run_id, positions=positions)
     tx.run(_DELETE_ITEMS, run=run_id, positions=positions)
     tx.run(_DELETE_ELEMENTS, run=run_id, positions=positions)
-    rows = [{"run": run_id, "position": position, "waiting": waiting[position]} for position in positions]
+    rows = [
+        {"run": run_id, "position": p, "waiting": counters[p].waiting, "skipped": counters[p].skipped}
+        for p in positions
+    ]
     tx.many(_RESET_NODE, rows)
 
 

@@ -26,7 +26,8 @@ _INSERT_DEFINITION = """
 """
 _INSERT_RUN = """
     INSERT INTO pypeline_run (id, app, pipeline_id, definition_id, broker, state, trigger, payload,
-        replacements, idempotency_key, body_hash, open_sinks, in_flight, max_concurrency, created_at, deadline_at)
+        replacements, idempotency_key, body_hash, open_sinks, in_flight, max_concurrency, created_at,
+        deadline_at)
     VALUES (:id, :app, :pipeline, :definition, :broker, :state, :trigger, :payload, :replacements,
         :key, :body_hash, :open_sinks, :in_flight, :max_concurrency, now(), shift(now(), :deadline))
     ON CONFLICT (app, pipeline_id, idempotency_key) DO NOTHING

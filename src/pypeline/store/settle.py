@@ -19,7 +19,7 @@ from pypeline.store.endings import end_flagged, finish
 from pypeline.store.mapping import expand, release_next
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pypeline.runs.plan import Plan
     from pypeline.store.connections import Transaction
@@ -115,7 +115,16 @@ class Settlement:
         while self._ended:
             self._node_ended(*self._ended.pop())
 
-    def unblock(self, positions: Iterable[int]) -> None:
+    def decide(self, lowered: Mapping[int, Counters]) -> None:
+        """Nodes whose counters have changed: run, skip or leave waiting each, by its rule."""
+        decisions = {child: decide(self.plan, child, counters) for child, counters in lowered.items()}
+        skipped = [child for child, runs in decisions.items() if runs is False]
+        ready = [child for child, runs in decisions.items() if runs]
+        if skipped:
+            ready += self._skip(skipped)
+        self._unblock(sorted(ready))
+
+    def _unblock(self, positions: Iterable[int]) -> None:
         """Nodes whose rule says that they run: send them, map them, or leave them to wait for room."""
         steps = self.plan.steps
         plain = []
@@ -178,15 +187,7 @@ class Settlement:
             failed=int(state in (NodeState.FAILED, NodeState.CANCELLED)),
             skipped=int(state is NodeState.SKIPPED),
         )
-        self._follow({child: Counters(*counters) for child, *counters in rows})
-
-    def _follow(self, lowered: dict[int, Counters]) -> None:
-        decisions = {child: decide(self.plan, child, counters) for child, counters in lowered.items()}
-        skipped = [child for child, runs in decisions.items() if runs is False]
-        ready = [child for child, runs in decisions.items() if runs]
-        if skipped:
-            ready += self._skip(skipped)
-        self.unblock(sorted(ready))
+        self.decide({child: Counters(*counters) for child, *counters in rows})
 
     def _skip(self, skipped: list[int]) -> list[int]:
         """Skip nodes and all that follows from it; answers what is ready because of it."""

@@ -419,7 +419,7 @@ def _one_database_for_all_examples() -> Any:
 
 TestEngine = EngineMachine.TestCase
 TestEngine.settings = settings(
-    max_examples=1500,
+    max_examples=300,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
