@@ -116,11 +116,14 @@ class Engine:
         self.dispatch(created.run_id, created.ready)
         return created.run_id
 
-    def claim(self, ref: AttemptRef) -> Work | None:
-        """The attempt as work to do, or None where the message is a copy or comes too late."""
-        claim = self.store.claim(
-            ref, token=uuid.uuid4().hex, worker=self.identity.worker_id, lease=self.lease
-        )
+    def claim(self, ref: AttemptRef, *, token: str | None = None) -> Work | None:
+        """
+        The attempt as work to do, or None where the message is a copy or comes too late.
+
+        Safe to repeat with the same ``token`` (32 hex digits, random), should the reply be lost.
+        """
+        token = token or uuid.uuid4().hex
+        claim = self.store.claim(ref, token=token, worker=self.identity.worker_id, lease=self.lease)
         if claim is None:
             return None
         context = self.plans.context(ref.run_id)
@@ -141,14 +144,14 @@ class Engine:
         if isinstance(outcome, Failed) and not outcome.final:
             delay = self._delay(work.step, work.claim.tries + 1)
         recorded = self.store.record(work.plan, work.claim, outcome, delay=delay)
-        self._let_go(work.claim.ref)
+        self.let_go(work.claim.ref)
         self.dispatch(work.claim.ref.run_id, recorded.ready)
         return recorded
 
     def give_back(self, work: Work) -> None:
         """Hand a running attempt to another worker, uncharged."""
         ready = self.store.give_back(work.claim)
-        self._let_go(work.claim.ref)
+        self.let_go(work.claim.ref)
         if ready is not None:
             self.dispatch(work.claim.ref.run_id, (ready,))
 
@@ -211,7 +214,8 @@ class Engine:
     def _delay(self, step: Step, tries: int) -> float | None:
         return step.retry.delay(tries, self._random) if step.retry.allows(tries) else None
 
-    def _let_go(self, ref: AttemptRef) -> None:
+    def let_go(self, ref: AttemptRef) -> None:
+        """Renew the lease of this attempt no more: it is recorded, or nobody here can record it."""
         with self._lock:
             self._held.pop(ref, None)
 

@@ -58,7 +58,7 @@ _KEEP_ELEMENT = """
     INSERT INTO pypeline_element (run_id, position, element, value) VALUES (:run, :position, :element, :value)
 """
 _IS_FLAGGED = "SELECT flag FROM pypeline_run WHERE id = :run"
-_IS_LAPSED = f"SELECT 1 FROM pypeline_node WHERE {_HELD} AND lease_until < now()"
+_IS_LAPSED = f"SELECT 1 FROM pypeline_node WHERE {_HELD} AND lease_until < now() {{lock}}"
 _GIVE_BACK = f"""
     UPDATE pypeline_node SET state = 'queued', attempt = attempt + 1, token = NULL, lease_until = NULL,
         queued_at = now(), sent_at = now()
@@ -98,7 +98,10 @@ def record(tx: Transaction, plan: Plan, held: Claim, outcome: Outcome, *, delay:
 
 def lose(tx: Transaction, plan: Plan, held: Claim, *, delay: float | None, error: ErrorInfo) -> Recorded:
     """As `record` of a failure, if the lease is still lapsed."""
-    if not tx.one(_IS_LAPSED, **_key(held.ref), token=held.token):
+    _lock(Settlement(tx, plan, held.ref.run_id), held.ref)
+    # Locked, so that a beat cannot renew the lease between this look and the charge.
+    lapsed = _IS_LAPSED.format(lock=tx.dialect.row_lock)
+    if not tx.one(lapsed, **_key(held.ref), token=held.token):
         return Recorded(accepted=False)
     return record(tx, plan, held, Failed(error), delay=delay)
 

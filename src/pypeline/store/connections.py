@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pypeline.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from pypeline.store.dialects import Dialect
 
 T = TypeVar("T")
 
 _MOST_TRIES = 20
-_ROWS_A_READ = 500
+_MANY_ROWS = 500
 
 
 class Transaction:
@@ -49,12 +49,6 @@ class Transaction:
         """Run the statement once for each of the rows."""
         cursor = self._connection.cursor()
         cursor.executemany(self.dialect.render(statement), [self.dialect.params(row) for row in rows])
-
-    def stream(self, statement: str, **params: Any) -> Iterator[tuple[Any, ...]]:
-        """The rows one by one."""
-        cursor = self._execute(statement, params)
-        while rows := cursor.fetchmany(_ROWS_A_READ):
-            yield from rows
 
     def _execute(self, statement: str, params: dict[str, Any]) -> Any:
         return self._connection.execute(self.dialect.render(statement), self.dialect.params(params))
@@ -102,6 +96,15 @@ class Connections:
             return work(Transaction(self.current(), self.dialect, durable=False, wide=False))
         except self.dialect.errors as error:
             raise self._translated(error) from error
+
+    def note_growth(self, rows: int) -> None:
+        """Tell the database that the table of nodes has grown much; what fails here is no failure."""
+        if rows < _MANY_ROWS:
+            return
+        try:
+            self.dialect.note_growth(self.current(), rows)
+        except self.dialect.errors as error:
+            self._translated(error)
 
     def close(self) -> None:
         """Close the connections of every thread."""

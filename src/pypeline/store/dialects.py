@@ -32,6 +32,8 @@ Params: TypeAlias = "Mapping[str, Any]"
 Clock: TypeAlias = "Callable[[], datetime]"
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another one
+_KNOWN_ROWS = "SELECT reltuples FROM pg_class WHERE oid = 'pypeline_node'::regclass"
+_ENOUGH = 4  # a table that grows by less than a quarter keeps its statistics until autovacuum comes
 
 
 class Dialect(Protocol):
@@ -39,6 +41,7 @@ class Dialect(Protocol):
 
     name: str
     locks_rows: bool
+    row_lock: str
     skip_locked: str
     errors: type[Exception]
 
@@ -62,6 +65,9 @@ class Dialect(Protocol):
 
     def moment(self, time: datetime) -> Any:
         """A time as the driver takes it."""
+
+    def note_growth(self, connection: Any, rows: int) -> None:
+        """Keep the planner's picture of the nodes true, after their table grew by that many rows."""
 
     def may_repeat(self, error: Exception) -> bool:
         """True if the transaction was undone and may be tried again at once."""
@@ -89,6 +95,7 @@ class SqliteDialect:
 
     name = "sqlite"
     locks_rows = False
+    row_lock = ""
     skip_locked = ""
     errors: type[Exception] = sqlite3.Error
 
@@ -149,6 +156,9 @@ class SqliteDialect:
         """Times are kept as text."""
         return format_time(time)
 
+    def note_growth(self, connection: sqlite3.Connection, rows: int) -> None:
+        """Plans follow the indexes, whatever the tables hold."""
+
     def may_repeat(self, error: Exception) -> bool:
         """Never: a writer waits for its lock before it reads."""
         del error
@@ -164,6 +174,7 @@ class PostgresDialect:
 
     name = "postgresql"
     locks_rows = True
+    row_lock = "FOR NO KEY UPDATE"
     skip_locked = "FOR NO KEY UPDATE SKIP LOCKED"
 
     def __init__(self, url: URL) -> None:
@@ -206,6 +217,16 @@ class PostgresDialect:
     def moment(self, time: datetime) -> datetime:
         """The driver takes aware times."""
         return time
+
+    def note_growth(self, connection: Any, rows: int) -> None:
+        """
+        Analyze, where the statistics know less than a few times these rows.
+
+        Without them a prepared plan scans: a record among 10,000 nodes took 8 ms, with them 0.3 ms.
+        """
+        (known,) = connection.execute(_KNOWN_ROWS).fetchone()
+        if known < _ENOUGH * rows:
+            connection.execute("ANALYZE pypeline_node")
 
     def may_repeat(self, error: Exception) -> bool:
         """A deadlock or a serialization failure."""

@@ -20,7 +20,9 @@ _SOMETHING_RUNS = """
 """
 _CANCEL_MAPPED = """
     UPDATE pypeline_node SET state = 'cancelled', finished_at = now()
-    WHERE run_id = :run AND item = -1 AND state = 'running'
+    WHERE run_id = :run AND item = -1 AND state = 'running' AND lease_until IS NULL AND NOT EXISTS (
+        SELECT 1 FROM pypeline_node i
+        WHERE i.run_id = :run AND i.position = pypeline_node.position AND i.item >= 0 AND i.state = 'running')
 """
 _HOW_IT_WENT = """
     SELECT r.flag, r.max_concurrency,
@@ -41,16 +43,13 @@ _FINISH = """
 def end_flagged(tx: Transaction, run_id: str) -> RunState | None:
     """End what waits in a flagged run; answers the run's state if nothing runs any more."""
     tx.run(_CANCEL_WAITING, run=run_id)
-    if tx.one(_SOMETHING_RUNS, run=run_id):
-        return None
     tx.run(_CANCEL_MAPPED, run=run_id)
-    return finish(tx, run_id)
+    return None if tx.one(_SOMETHING_RUNS, run=run_id) else finish(tx, run_id)
 
 
 def finish(tx: Transaction, run_id: str) -> RunState:
     """Give a run whose nodes have all ended its state. The commit waits for the disk."""
-    lock = "FOR NO KEY UPDATE" if tx.dialect.locks_rows else ""
-    row = tx.one(_HOW_IT_WENT.format(lock=lock), run=run_id)
+    row = tx.one(_HOW_IT_WENT.format(lock=tx.dialect.row_lock), run=run_id)
     assert row is not None, "a node has a run"  # noqa: S101 - its foreign key
     flag, _, failed, cancelled = row
     state, error = _verdict(tx, run_id, flag=flag if cancelled else None, failed=bool(failed))

@@ -16,7 +16,7 @@ _SOURCE_LENGTH = """
 """
 _OPEN = """
     UPDATE pypeline_node SET state = 'running', items = :total, waiting = :total, failed = 0, skipped = 0,
-        released = :window, queued_at = now(), started_at = now()
+        released = :window, attempt = attempt + 1, queued_at = now(), started_at = now()
     WHERE run_id = :run AND position = :position AND item = -1 AND state = 'pending'
     RETURNING attempt
 """
@@ -68,7 +68,7 @@ def expand(tx: Transaction, plan: Plan, run_id: str, position: int) -> tuple[int
     if opened is None or total == 0:
         return total, []
     # A node that is mapped again after a retry goes on counting attempts where its former items stopped.
-    before = opened[0]
+    first = opened[0]
     queued = window if plan.max_concurrency is None else 0
     tx.run(
         _INSERT_ITEMS,
@@ -79,10 +79,10 @@ def expand(tx: Transaction, plan: Plan, run_id: str, position: int) -> tuple[int
         queued=queued,
         name=step.name,
         queue=step.queue,
-        before=before,
-        first=before + 1,
+        first=first,
+        before=first - 1,
     )
-    return total, [Ready(position, item, before + 1) for item in range(queued)]
+    return total, [Ready(position, item, first) for item in range(queued)]
 
 
 def release_next(tx: Transaction, plan: Plan, run_id: str, position: int, limit: int = 1) -> list[Ready]:

@@ -14,7 +14,7 @@ from pypeline.store import tables
 from pypeline.store.base import NODE, AttemptRecord, AttemptRef, NodeRecord, RunContext, RunRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Connection, Select
 
@@ -47,7 +47,6 @@ _LOGS = """
     WHERE run_id = :run AND position = :position AND item = :item ORDER BY attempt
 """
 _OWNER_SEEN = "SELECT max(seen_at), now() FROM pypeline_worker WHERE broker = :broker"
-_NO_END = 2**31 - 1
 
 
 def context(tx: Transaction, run_id: str, *, app: str) -> RunContext:
@@ -87,15 +86,11 @@ def element_count(tx: Transaction, run_id: str, position: int) -> int | None:
     return row[0] if row else None
 
 
-def elements(
-    tx: Transaction, run_id: str, position: int, start: int, stop: int | None
-) -> Iterator[str | None]:
-    """The parts of a result: of a mapped node its items' results, else its stored elements."""
+def elements(tx: Transaction, run_id: str, position: int, *, start: int, stop: int) -> list[str | None]:
+    """Some parts of a result: of a mapped node its items' results, else its stored elements."""
     row = tx.one(_IS_MAPPED, run=run_id, position=position)
     statement = _ITEM_RESULTS if row and row[0] is not None else _ELEMENTS
-    end = _NO_END if stop is None else stop
-    for (text,) in tx.stream(statement, run=run_id, position=position, start=start, stop=end):
-        yield text
+    return [text for (text,) in tx.all(statement, run=run_id, position=position, start=start, stop=stop)]
 
 
 def logs(tx: Transaction, run_id: str, position: int, item: int) -> list[tuple[int, str]]:
@@ -145,7 +140,7 @@ def nodes(
 def attempts(connection: Connection, run_id: str) -> list[AttemptRecord]:
     """The attempts that failed or were lost."""
     attempt = tables.attempt.c
-    statement = select(tables.attempt).where(attempt.run_id == run_id).order_by(attempt.finished_at)
+    statement = select(tables.attempt).where(attempt.run_id == run_id).order_by(attempt.finished_at, attempt.position, attempt.item, attempt.attempt)
     return [_attempt_record(row) for row in connection.execute(statement).mappings()]
 
 

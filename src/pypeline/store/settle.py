@@ -74,12 +74,13 @@ _FREE = """
     RETURNING max_concurrency - in_flight
 """
 _ADMIT = """
-    UPDATE pypeline_node SET state = 'queued', attempt = attempt + 1, token = NULL,
-        queued_at = now(), sent_at = now()
-    WHERE run_id = :run AND state = 'pending' AND (position, item) IN (
+    WITH chosen AS MATERIALIZED (
         SELECT position, item FROM pypeline_node
         WHERE run_id = :run AND state = 'pending' AND waiting = 0
         ORDER BY position, item LIMIT :room {skip_locked})
+    UPDATE pypeline_node SET state = 'queued', attempt = attempt + 1, token = NULL,
+        queued_at = now(), sent_at = now()
+    WHERE run_id = :run AND state = 'pending' AND (position, item) IN (SELECT position, item FROM chosen)
     RETURNING position, item, attempt
 """
 _TAKE = "UPDATE pypeline_run SET in_flight = in_flight + :taken WHERE id = :run"
@@ -107,13 +108,11 @@ class Settlement:
             self.tx.all(_LOCK, run=self.run_id, positions=sorted(positions))
 
     def ended(self, position: int, item: int, state: NodeState) -> None:
-        """A node or an item has come to a terminal state; follow what that decides."""
+        """A node or an item has come to a terminal state; `conclude` follows what that decides."""
         if item == NODE:
             self._ended.append((position, state))
         else:
             self._item_ended(position, state)
-        while self._ended:
-            self._node_ended(*self._ended.pop())
 
     def decide(self, lowered: Mapping[int, Counters]) -> None:
         """Nodes whose counters have changed: run, skip or leave waiting each, by its rule."""
@@ -138,7 +137,13 @@ class Settlement:
             self.ready.extend(Ready(position, NODE, attempt) for position, attempt in rows)
 
     def conclude(self) -> RunState | None:
-        """The run's row, last in the order of locks; answers the run's state if it has ended."""
+        """
+        Follow what has ended, then bring the run's row up to date: last in the order of locks.
+
+        Answers the run's state if it has ended.
+        """
+        while self._ended:
+            self._node_ended(*self._ended.pop())
         row = (
             self.tx.one(_CLOSE_SINKS, run=self.run_id, closed=self._closed_sinks)
             if self._closed_sinks

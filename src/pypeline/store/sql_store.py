@@ -9,6 +9,7 @@ from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from pypeline.errors import DatabaseUnavailable
+from pypeline.runs.outcome import Succeeded
 from pypeline.store import attempts, control, creation, questions, upkeep
 from pypeline.store.base import NODE
 from pypeline.store.connections import Connections
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from pypeline.types import JsonObject
 
 T = TypeVar("T")
+
+_PAGE = 100  # elements that are in memory at once; each may be as large as a result
 
 
 class SqlStore:
@@ -79,7 +82,9 @@ class SqlStore:
 
     def create_run(self, plan: Plan, new: NewRun) -> Created:
         work = partial(creation.create_run, plan=plan, new=new, app=self._app)
-        return self._connections.transact(work, durable=True)
+        created = self._connections.transact(work, durable=True)
+        self._connections.note_growth(len(plan.dag))
+        return created
 
     def claim(self, ref: AttemptRef, *, token: str, worker: str, lease: float) -> Claim | None:
         work = partial(attempts.claim, ref=ref, token=token, worker=worker, lease=lease)
@@ -87,7 +92,10 @@ class SqlStore:
 
     def record(self, plan: Plan, claim: Claim, outcome: Outcome, *, delay: float | None = None) -> Recorded:
         work = partial(attempts.record, plan=plan, held=claim, outcome=outcome, delay=delay)
-        return self._connections.transact(work)
+        recorded = self._connections.transact(work)
+        if isinstance(outcome, Succeeded) and outcome.elements:
+            self._connections.note_growth(len(outcome.elements))
+        return recorded
 
     def lose(self, plan: Plan, lost: Claim, *, delay: float | None, error: ErrorInfo) -> Recorded:
         work = partial(attempts.lose, plan=plan, held=lost, delay=delay, error=error)
@@ -172,7 +180,15 @@ class SqlStore:
     def elements(
         self, run_id: str, position: int, start: int = 0, stop: int | None = None
     ) -> Iterator[str | None]:
-        return self._connections.read(lambda tx: questions.elements(tx, run_id, position, start, stop))
+        # In pages: a statement that is half read would keep SQLite from writing on the same connection.
+        while stop is None or start < stop:
+            end = start + _PAGE if stop is None else min(start + _PAGE, stop)
+            work = partial(questions.elements, run_id=run_id, position=position, start=start, stop=end)
+            page = self._connections.read(work)
+            yield from page
+            if len(page) < end - start:
+                return
+            start = end
 
     def logs(self, run_id: str, position: int, item: int = NODE) -> list[tuple[int, str]]:
         return self._connections.read(lambda tx: questions.logs(tx, run_id, position, item))

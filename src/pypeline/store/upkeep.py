@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from pypeline.store.base import AttemptRef, Claim, Ready, Resent, group_ready
@@ -41,21 +42,26 @@ _EXTEND_ALL = f"""
     UPDATE pypeline_node SET lease_until = shift(now(), :lease)
     WHERE state = 'running' AND lease_until IS NOT NULL AND run_id IN ({_MINE})
 """
+# Materialized: a subquery that locks rows may be planned to run once for each outer row, past its limit.
 _DUE = f"""
-    SELECT run_id, position, item FROM pypeline_node
-    WHERE state = 'retrying' AND due_at <= now()
-        AND run_id IN ({_MINE} AND flag IS NULL AND max_concurrency IS {{bounded}} NULL)
-    ORDER BY due_at LIMIT :limit {{skip_locked}}
+    WITH due AS MATERIALIZED (
+        SELECT run_id, position, item FROM pypeline_node
+        WHERE state = 'retrying' AND due_at <= now()
+            AND run_id IN ({_MINE} AND flag IS NULL AND max_concurrency IS {{bounded}} NULL)
+        ORDER BY due_at LIMIT :limit {{skip_locked}})
 """
+_IS_DUE = "state = 'retrying' AND (run_id, position, item) IN (SELECT run_id, position, item FROM due)"
 _QUEUE_DUE = f"""
+    {_DUE}
     UPDATE pypeline_node SET state = 'queued', attempt = attempt + 1, token = NULL, due_at = NULL,
         queued_at = now(), sent_at = now()
-    WHERE state = 'retrying' AND (run_id, position, item) IN ({_DUE})
+    WHERE {_IS_DUE}
     RETURNING run_id, position, item, attempt
 """
 _FREE_DUE = f"""
+    {_DUE}
     UPDATE pypeline_node SET state = 'pending', waiting = 0, token = NULL, due_at = NULL
-    WHERE state = 'retrying' AND (run_id, position, item) IN ({_DUE})
+    WHERE {_IS_DUE}
 """
 _LAPSED = f"""
     SELECT run_id, position, item, attempt, token, tries, sent_at, worker FROM pypeline_node
@@ -111,7 +117,8 @@ def beat(
     tx.run(_SEEN, id=said.worker_id, app=app, broker=said.broker, queues=json.dumps(said.queues))
     for name, sent_at in said.claims.items():
         tx.run(_CLAIMED, broker=said.broker, name=name, sent_at=tx.dialect.moment(sent_at))
-    claims = list(held)
+    # Rows are locked in the one order of all transactions.
+    claims = sorted(held, key=lambda claim: astuple(claim.ref))
     tx.many(_RENEW, [_renewal(claim, lease) for claim in claims])
     runs = sorted({claim.ref.run_id for claim in claims})
     return frozenset(run_id for (run_id,) in tx.all(_FLAGGED_OF, runs=runs)) if runs else frozenset()

@@ -1,0 +1,57 @@
+"""Ctrl-C and SIGTERM while this process runs a pipeline."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pypeline.cli.failures import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+
+class Left(Exception):  # noqa: N818 - it is no fault
+    """The user leaves now; ``code`` is the exit code."""
+
+    def __init__(self, code: ExitCode) -> None:
+        self.code = code
+        super().__init__("left")
+
+
+class Interrupts:
+    """Counts Ctrl-C: the first asks to cancel, the second raises `Left`, as SIGTERM does at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._leaving = False
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of signal handlers
+        """A Ctrl-C has come."""
+        if self.asked and not self._leaving:
+            self._leaving = True
+            raise Left(ExitCode.INTERRUPTED)
+        self.asked = True
+
+    def terminate(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of signal handlers
+        """A SIGTERM has come."""
+        if not self._leaving:
+            self._leaving = True
+            raise Left(ExitCode.TERMINATED)
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Receive Ctrl-C and SIGTERM while entered."""
+    heard = Interrupts()
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, heard.interrupt),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, heard.terminate),
+    }
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

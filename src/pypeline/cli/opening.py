@@ -1,0 +1,43 @@
+"""What a command opens before it can work: the settings, the configuration, the system."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pypeline.cli.failures import ExitCode, Failure
+from pypeline.config import Settings, find_config, load_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pypeline.bootstrap import System
+    from pypeline.config import Config
+
+
+def read_config(given: str | None, settings: Settings | None = None) -> Config:
+    """The configuration. Raises ConfigurationNotFound and InvalidConfiguration."""
+    settings = settings or Settings.load()
+    path = find_config(settings, None if given is None else Path(given))
+    return load_config(path, env=settings.environment)
+
+
+@contextmanager
+def open_system(settings: Settings, config: Config | None = None) -> Iterator[System]:
+    """The application on its database, for as long as it is entered. It runs nothing by itself."""
+    from pypeline.bootstrap import build  # noqa: PLC0415 - Celery and SQLAlchemy, which a base install lacks
+
+    settings.require_database()
+    with build(settings, config) as system:
+        yield system
+
+
+def refuse_broker(settings: Settings, doing: str) -> None:
+    """Refuse to run a pipeline in this process where a broker is set: its workers are to run it."""
+    if not settings.embedded:
+        raise Failure(
+            f"a broker is set, but this version can only {doing} inside its own process: "
+            "unset PYPELINE_BROKER_URL and CELERY_BROKER_URL",
+            ExitCode.BAD_INPUT,
+        )

@@ -1,0 +1,27 @@
+"""Runs by the beginning of their id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pypeline.errors import InvalidInput, UnknownRun
+from pypeline.store.base import RunFilter
+
+if TYPE_CHECKING:
+    from pypeline.application import Application
+
+_ID_LENGTH = 36
+_MOST_SEARCHED = 500
+
+
+def resolve(application: Application, text: str) -> str:
+    """The id of the one run that begins so. Raises UnknownRun, and InvalidInput where several do."""
+    if len(text) >= _ID_LENGTH:
+        return application.run(text).run_id
+    recent = application.runs(RunFilter(limit=_MOST_SEARCHED))
+    matching = [run.run_id for run in recent if run.run_id.startswith(text.lower())]
+    if not matching:
+        raise UnknownRun(text)
+    if len(matching) > 1:
+        raise InvalidInput(f"{text!r} begins the ids of {len(matching)} runs: {', '.join(matching[:3])} …")
+    return matching[0]

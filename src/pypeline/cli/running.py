@@ -1,0 +1,134 @@
+"""Running a pipeline inside this process: what `run` and `retry` have in common."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from pypeline.cli.failures import ExitCode
+from pypeline.cli.following import Follower
+from pypeline.cli.interrupts import Left, interrupts
+from pypeline.cli.logs import logs_on
+from pypeline.cli.output import console_for, only_document
+from pypeline.cli.progress import view_for
+from pypeline.cli.report import print_report, sentence
+from pypeline.config import importable
+from pypeline.config.handlers import HandlerProblem, import_handler, read_signature
+from pypeline.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from pypeline.bootstrap import System
+    from pypeline.config import Config, Settings
+    from pypeline.runs.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked for: ``timeout`` is in seconds, ``concurrency`` in handlers at once."""
+
+    as_json: bool
+    timeout: float | None
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that this process is to work on: ``begin`` starts it and answers its id."""
+
+    system: System
+    settings: Settings
+    config: Config
+    plan: Plan
+    begin: Callable[[], str]
+
+
+def run_here(run: Run, wishes: Wishes) -> ExitCode:
+    """
+    Begin the run, work on it until it ends, print what came of it.
+
+    Raises InvalidInput, before anything begins, where a handler cannot be used.
+    """
+    progress = console_for(sys.stderr)
+    if not wishes.as_json:
+        check_handlers_of(run)
+        run_id, code = _work(run, wishes, progress)
+        print_report(run.system, run_id, console_for(sys.stdout))
+    else:
+        with only_document() as write:
+            check_handlers_of(run)
+            run_id, code = _work(run, wishes, progress)
+            write(run.system.application.document(run_id))
+    if code is ExitCode.TIMED_OUT:
+        seconds = f"{wishes.timeout:g} s"
+        click.echo(
+            f"error: run {run_id} did not end within {seconds} and was cancelled; "
+            f"`pypeline retry {run_id}` goes on with it",
+            err=True,
+        )
+    elif code is ExitCode.FAILED and wishes.as_json:
+        click.echo(f"error: {sentence(run.system, run_id)}", err=True)
+    return code
+
+
+def check_handlers_of(run: Run) -> None:
+    """
+    Import what the run's nodes call: nobody else could, and they would wait for ever.
+
+    Raises InvalidInput.
+    """
+    registered = run.config.handlers(run.settings.worker_name)
+    with importable(run.config.folder):
+        for step in run.plan.steps:
+            for handler in step.handlers:
+                if handler not in registered:
+                    raise InvalidInput(
+                        f"node {step.name}: handler {handler} is not among the registeredTasks of "
+                        f"{run.settings.worker_name or 'any service'} in {run.config.path}"
+                    )
+                try:
+                    read_signature(import_handler(handler))
+                except HandlerProblem as problem:
+                    raise InvalidInput(
+                        f"node {step.name}: handler {problem}; `pypeline validate` checks all of them"
+                    ) from problem
+
+
+def _work(run: Run, wishes: Wishes, progress: Console) -> tuple[str, ExitCode]:
+    view = view_for(progress, quiet=wishes.as_json)
+    with (
+        interrupts() as heard,
+        logs_on(progress, run.settings),
+        run.system.worker(run.plan.queues, concurrency=wishes.concurrency) as worker,
+    ):
+        run_id = run.begin()
+        view.begin(run_id, run.plan.pipeline_id)
+        with _leaving(run_id, worker.stop):
+            code = Follower(run.system, run_id, view, heard, wishes.timeout).follow()
+            if code is ExitCode.TIMED_OUT:
+                worker.stop(0)
+                # What was running was given back, and waits: this ends it.
+                run.system.application.cancel(run_id)
+        return run_id, code
+
+
+@contextmanager
+def _leaving(run_id: str, stop: Callable[[float], int]) -> Iterator[None]:
+    """Leave where the user asks for it, without an end of the run: another process may take it over."""
+    try:
+        yield
+    except Left as left:
+        click.echo(f"Left run {run_id} unfinished; `pypeline retry {run_id}` goes on with it.", err=True)
+        if left.code is ExitCode.TERMINATED:
+            stop(0)
+        # Handlers may still run, in threads that nothing can end but the end of the process.
+        sys.stderr.flush()
+        os._exit(left.code)

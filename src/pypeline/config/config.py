@@ -1,0 +1,134 @@
+"""The configuration: a valid ``sermos.yaml``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pypeline.config.examination import examine
+from pypeline.config.payload import validate_payload
+from pypeline.config.places import folder_of
+from pypeline.config.plans import compile_plan
+from pypeline.config.settings import read_environment
+from pypeline.config.source import Source, read_source
+from pypeline.errors import ConfigurationNotFound, InvalidConfiguration, InvalidSetting, UnknownPipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pypeline.config.findings import Fault, Finding
+    from pypeline.config.models import PipelineModel, SermosFile, Service
+    from pypeline.config.schedule_models import ScheduledTask
+    from pypeline.runs.plan import Plan
+    from pypeline.types import JsonObject
+
+
+@dataclass(frozen=True)
+class Config:
+    """
+    What the file says, checked. ``warnings`` tell what it says in vain.
+
+    ``folder`` is to be importable while its handlers are used.
+    """
+
+    path: Path
+    folder: Path
+    model: SermosFile = field(repr=False)
+    source: Source = field(repr=False)
+    warnings: tuple[Finding, ...] = ()
+    _plans: dict[str, Plan] = field(default_factory=dict, repr=False)
+
+    @property
+    def pipelines(self) -> Mapping[str, PipelineModel]:
+        """The pipelines by id."""
+        return self.model.pipelines
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The workers, in the order of the file."""
+        return tuple(self.model.service_config)
+
+    @property
+    def scheduled_tasks(self) -> Mapping[str, ScheduledTask]:
+        """The schedules by id."""
+        return self.model.scheduled_tasks
+
+    @property
+    def tools(self) -> Mapping[str, str]:
+        """Name → dotted path of the factory of each tool."""
+        return self.model.tools
+
+    def plan(self, pipeline_id: str) -> Plan:
+        """What a run of this pipeline executes. Raises UnknownPipeline."""
+        if pipeline_id not in self._plans:
+            model = self._pipeline(pipeline_id)
+            written: Any = self.source.data
+            document = written["pipelines"][pipeline_id]
+            self._plans[pipeline_id] = compile_plan(pipeline_id, document, model)
+        return self._plans[pipeline_id]
+
+    def checked_payload(self, pipeline_id: str, payload: Any) -> JsonObject:
+        """The payload as a run of this pipeline takes it. Raises UnknownPipeline, InvalidPayload."""
+        return validate_payload(self._pipeline(pipeline_id), payload)
+
+    def handlers(self, service: str | None = None) -> dict[str, JsonObject]:
+        """
+        The registered handlers with their event defaults: those of one service, or all.
+
+        Where no service registers any, they are those that the pipelines and schedules name.
+        Raises InvalidSetting if there is no such service.
+        """
+        chosen = [one for one in self.services if service in (None, one.name)]
+        if service is not None and not chosen:
+            names = ", ".join(one.name for one in self.services) or "none"
+            raise InvalidSetting("WORKER_NAME", f"there is no service {service!r}; the file has: {names}")
+        if all(one.registered_tasks is None for one in self.services):
+            return {handler: {} for handler in self._named_handlers()}
+        found: dict[str, JsonObject] = {}
+        for task in (task for one in chosen for task in one.registered_tasks or ()):
+            found[task.handler] = {**found.get(task.handler, {}), **task.event}
+        return found
+
+    def _pipeline(self, pipeline_id: str) -> PipelineModel:
+        if pipeline_id not in self.pipelines:
+            raise UnknownPipeline(pipeline_id, self.pipelines)
+        return self.pipelines[pipeline_id]
+
+    def _named_handlers(self) -> Iterable[str]:
+        for pipeline in self.pipelines.values():
+            for definition in pipeline.config.task_definitions.values():
+                yield from definition.all_handlers
+        for task in self.scheduled_tasks.values():
+            if task.config.task is not None:
+                yield task.config.task
+
+
+def load_config(path: str | Path, *, env: Mapping[str, str] | None = None) -> Config:
+    """
+    The configuration in a file; ``env`` (default: this process's, with ``.env``) fills in its variables.
+
+    No handler is imported. Raises InvalidConfiguration with every fault, and ConfigurationNotFound.
+    """
+    path = Path(path)
+    environment = read_environment() if env is None else env
+    source = _read(path)
+    if source.broken:
+        raise InvalidConfiguration(sorted(source.faults))
+    examined = examine(source.data, environment)
+    findings = sorted({*source.faults, *_placed(source, examined.faults)})
+    if findings or examined.model is None:
+        raise InvalidConfiguration(findings)
+    warnings = tuple(_placed(source, examined.warnings))
+    return Config(path, folder_of(path, environment), examined.model, source, warnings)
+
+
+def _read(path: Path) -> Source:
+    try:
+        return read_source(str(path), path.read_bytes())
+    except OSError as error:
+        raise ConfigurationNotFound([f"{path} ({error.strerror})"]) from error
+
+
+def _placed(source: Source, faults: Iterable[Fault]) -> list[Finding]:
+    return [source.finding(fault) for fault in faults]

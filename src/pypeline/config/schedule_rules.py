@@ -1,0 +1,107 @@
+"""The rules across the keys of one schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pypeline.config.findings import Fault
+from pypeline.config.structure import mapping_at
+from pypeline.config.variables import typed
+from pypeline.schedules.crontab import BadCrontab, check_days, parse_field
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from pypeline.config.findings import Hints, Path
+
+_MICROSECONDS = {
+    "microseconds": 1,
+    "seconds": 10**6,
+    "minutes": 60 * 10**6,
+    "hours": 3600 * 10**6,
+    "days": 86400 * 10**6,
+}
+_SHORTEST = 100_000
+_INTERVAL_KEYS = ("every", "period")
+
+
+def schedule_faults(path: Path, task: Any, pipelines: Collection[str], hints: Hints) -> Iterator[Fault]:
+    """What is wrong with a schedule beyond its single values."""
+    config = mapping_at(task, "config")
+    path = (*path, "config")
+    if config:
+        yield from _target_faults(path, config, pipelines, hints)
+        yield from _time_faults(path, config)
+        yield from _bounds_faults(path, config)
+
+
+def _target_faults(
+    path: Path, config: Mapping[str, Any], pipelines: Collection[str], hints: Hints
+) -> Iterator[Fault]:
+    task, pipeline = config.get("task"), config.get("pipeline")
+    if task is None and pipeline is None:
+        yield Fault((*path, "task"), "is missing", "name a task or a pipeline")
+    if task is not None and pipeline is not None:
+        yield Fault((*path, "pipeline"), "stands beside `task`", "keep one of the two", at_key=True)
+    if isinstance(pipeline, str) and pipeline not in pipelines:
+        remedy = hints.of(pipeline, pipelines, "name one of this file's pipelines")
+        yield Fault((*path, "pipeline"), f"there is no pipeline `{pipeline}`", remedy)
+
+
+def _time_faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
+    kind, schedule = config.get("scheduleType"), config.get("schedule")
+    if kind == "once":
+        yield from _once_faults(path, config)
+    elif kind in ("crontab", "interval"):
+        if config.get("at") is not None:
+            remedy = "set `scheduleType: once` or remove it"
+            yield Fault((*path, "at"), f"means nothing with scheduleType {kind}", remedy, at_key=True)
+        if schedule is None:
+            yield Fault((*path, "schedule"), "is missing", f"add the {kind}")
+        elif isinstance(schedule, dict):
+            yield from _recurrence_faults((*path, "schedule"), str(kind), schedule)
+
+
+def _once_faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
+    if config.get("at") is None:
+        yield Fault((*path, "at"), "is missing", "say when, as in `at: 2026-05-01T08:00`")
+    if config.get("schedule") is not None:
+        remedy = "remove it or choose another scheduleType"
+        yield Fault((*path, "schedule"), "means nothing with scheduleType once", remedy, at_key=True)
+
+
+def _recurrence_faults(path: Path, kind: str, schedule: Mapping[str, Any]) -> Iterator[Fault]:
+    is_interval = any(key in schedule for key in _INTERVAL_KEYS)
+    if is_interval != (kind == "interval"):
+        found = "an interval" if is_interval else "a crontab"
+        yield Fault(path, f"is {found}, but scheduleType is {kind}", "make the two agree", at_key=True)
+    elif is_interval:
+        yield from _interval_faults(path, schedule)
+    else:
+        yield from _day_faults(path, schedule)
+
+
+def _interval_faults(path: Path, schedule: Mapping[str, Any]) -> Iterator[Fault]:
+    every, unit = typed(schedule.get("every")), _MICROSECONDS.get(str(schedule.get("period")))
+    if isinstance(every, int) and every > 0 and unit is not None and every * unit < _SHORTEST:
+        remedy = "make it at least 100000 microseconds"
+        yield Fault((*path, "every"), "the interval is too short", remedy)
+
+
+def _day_faults(path: Path, schedule: Mapping[str, Any]) -> Iterator[Fault]:
+    try:
+        days = parse_field(str(schedule.get("dayOfMonth", "*")), "dayOfMonth")
+        months = parse_field(str(schedule.get("monthOfYear", "*")), "monthOfYear")
+    except BadCrontab:
+        return  # the field's own fault says it
+    try:
+        check_days(days, months)
+    except BadCrontab as error:
+        yield Fault((*path, "dayOfMonth"), str(error), "choose days that the months have")
+
+
+def _bounds_faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
+    # ISO times of the same shape compare as text; others are left to the scheduler.
+    start, end = config.get("startAt"), config.get("endAt")
+    if isinstance(start, str) and isinstance(end, str) and len(start) == len(end) and end <= start:
+        yield Fault((*path, "endAt"), "is not after startAt", "choose a later time")

@@ -1,0 +1,56 @@
+"""The Celery tasks of a configuration's handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pypeline.tasks.chained import chain
+from pypeline.tasks.output import Output
+from pypeline.tasks.registry import HandlerMissing
+from pypeline.tasks.toolbox import Tools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from celery import Celery
+
+    from pypeline.store.base import AttemptRef
+    from pypeline.tasks.chained import ChainedTask
+    from pypeline.tasks.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+
+def generate_tasks(
+    app: Celery, registry: Registry, perform: Callable[[AttemptRef], None]
+) -> list[ChainedTask]:
+    """
+    Register a `ChainedTask` for each handler of the registry; ``perform`` does the attempts.
+
+    A handler that cannot be imported gets its task as well: its attempts wait, with the reason, until a
+    worker has it.
+    """
+    for path in registry.paths:
+        _try_import(registry, path)
+    return [chain(app, path, call=partial(_call, registry, path), perform=perform) for path in registry.paths]
+
+
+def _try_import(registry: Registry, path: str) -> None:
+    # First of all, and every one: importing a handler may register the user's own task of its name.
+    try:
+        registry.resolve(path)
+    except HandlerMissing as missing:
+        logger.warning("%s", missing)
+
+
+def _call(registry: Registry, path: str, *args: Any, **kwargs: Any) -> Any:
+    """Call a handler as the plain function that it is, with tools where it asks for them."""
+    handler = registry.resolve(path)
+    if handler.signature.takes_tools and len(args) == 1:
+        kwargs.setdefault("tools", Tools(registry.toolbox, handler=path, output=Output()))
+    result = handler.function(*args, **kwargs)
+    return asyncio.run(result) if inspect.iscoroutine(result) else result

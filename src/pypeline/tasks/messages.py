@@ -1,0 +1,73 @@
+"""How an attempt travels: a message of Celery's protocol 2 with the attempt in one header."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from pypeline.store.base import AttemptRef
+
+if TYPE_CHECKING:
+    from pypeline.engine.dispatcher import Message
+
+HEADER = "pypeline"
+"""The header that tells a node's message from any other: ``[run_id, position, item, attempt]``."""
+
+BODY = '[[], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]'
+"""No arguments and nothing to call after: the worker reads what it needs from the database."""
+
+CONTENT_TYPE = "application/json"
+CONTENT_ENCODING = "utf-8"
+
+HARD_LIMIT_AFTER = 10
+"""Seconds from the soft time limit of an attempt to the hard one."""
+
+
+def headers_of(message: Message) -> dict[str, Any]:
+    """The headers of protocol 2 for one attempt; the root of all tasks of a run is the run."""
+    ref = message.ref
+    return {
+        "lang": "py",
+        "task": message.handler,
+        "id": task_id(ref),
+        "root_id": ref.run_id,
+        "parent_id": None,
+        "group": None,
+        "retries": 0,
+        "timelimit": time_limits(message.max_ttl),
+        "argsrepr": "()",
+        "kwargsrepr": "{}",
+        "origin": f"{os.getpid()}@{_HOST}",
+        "ignore_result": True,
+        HEADER: [ref.run_id, ref.position, ref.item, ref.attempt],
+    }
+
+
+def properties_of(message: Message) -> dict[str, Any]:
+    """The AMQP properties of the message; it survives a restart of the broker."""
+    return {"correlation_id": task_id(message.ref), "reply_to": "", "delivery_mode": 2}
+
+
+def task_id(ref: AttemptRef) -> str:
+    """The id of the attempt's Celery task: unique, and readable in a log."""
+    return f"{ref.run_id}:{ref.position}:{ref.item}:{ref.attempt}"
+
+
+def time_limits(max_ttl: float | None) -> list[float | None]:
+    """Celery's ``[hard, soft]`` in seconds."""
+    return [None, None] if max_ttl is None else [max_ttl + HARD_LIMIT_AFTER, max_ttl]
+
+
+def read_ref(carried: Any) -> AttemptRef:
+    """The attempt that the header carries. Raises ValueError where it is garbled."""
+    try:
+        run_id, position, item, attempt = carried
+        return AttemptRef(str(run_id), int(position), int(item), int(attempt))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"header {HEADER!r} holds {carried!r}, not [run, position, item, attempt]"
+        ) from error
+
+
+_HOST = socket.gethostname()

@@ -1,0 +1,155 @@
+"""Time limits for pools whose attempts are threads, where Celery has none."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+GRACE = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+class SoftTimeLimit(Exception):  # noqa: N818 - Celery's name for it is no error either
+    """Raised inside a handler that has run for its ``maxTtl``: it has the grace to clean up."""
+
+
+class Watch(Generic[T]):
+    """One attempt under a time limit, as its own thread sees it. Only the `Watchdog` makes and moves it."""
+
+    def __init__(self, subject: T, due: float) -> None:
+        self.subject = subject
+        self.due = due
+        self.thread = threading.get_ident()
+        self.interrupted = False
+        self.interrupt: Callable[[], None] | None = None
+        """Called in place of raising in the thread, where that is known to be waiting for something else."""
+
+
+class Watchdog(Generic[T]):
+    """
+    Ends handlers that outlive their limit.
+
+    At the limit ``error`` is raised in the handler's thread, once. ``grace`` seconds later, if the handler
+    still runs, ``expired`` is called with its subject, on the watchdog's thread: the attempt is to be
+    recorded as timed out, though its thread stays stuck. Python raises between bytecodes only: C code that
+    blocks (a socket without a timeout, a long ``time.sleep``) is not interrupted before it returns.
+    """
+
+    def __init__(
+        self,
+        expired: Callable[[T], None],
+        *,
+        grace: float = GRACE,
+        error: type[BaseException] = SoftTimeLimit,
+    ) -> None:
+        self._expired = expired
+        self._grace = grace
+        self._error = error
+        self._active: set[Watch[T]] = set()
+        # A handler's thread takes the plain lock: the error raised there cannot cut its `with` in two.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def run(self, function: Callable[[Watch[T]], R], *, limit: float, subject: T) -> R:
+        """
+        Call the function in this thread under a limit of that many seconds, and return what it returns.
+
+        Once this has returned or raised, nothing is raised in the thread any more.
+        """
+        watch = Watch(subject, time.monotonic() + limit)
+        try:
+            try:
+                self._begin(watch)
+                return function(watch)
+            finally:
+                self._end(watch)
+        except self._error:
+            # It may have cut the first `_end` short. It comes only once, so nothing cuts this one.
+            self._end(watch)
+            raise
+
+    def close(self) -> None:
+        """Stop watching and end the thread. Handlers that run are left alone."""
+        with self._lock:
+            self._closed = True
+            self._active.clear()
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _begin(self, watch: Watch[T]) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._active.add(watch)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._patrol, name="pypeline-watchdog", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def _end(self, watch: Watch[T]) -> None:
+        with self._lock:
+            self._active.discard(watch)
+            if watch.interrupted:
+                _take_back(watch.thread)
+
+    def _patrol(self) -> None:
+        while not self._closed:
+            with self._lock:
+                expired = self._visit(time.monotonic())
+                if not expired and not self._closed:
+                    self._changed.wait(self._until_next())
+            for watch in expired:
+                self._tell(watch)
+
+    def _visit(self, now: float) -> list[Watch[T]]:
+        """Interrupt what is due for the first time; take away and answer what is due for the second."""
+        due = [watch for watch in self._active if watch.due <= now]
+        expired = [watch for watch in due if watch.interrupted]
+        for watch in due:
+            if watch.interrupted:
+                self._active.discard(watch)
+            else:
+                watch.due = now + self._grace
+                self._interrupt(watch)
+        return expired
+
+    def _interrupt(self, watch: Watch[T]) -> None:
+        watch.interrupted = True
+        if watch.interrupt is not None:
+            watch.interrupt()
+        else:
+            _raise_in(watch.thread, self._error)
+
+    def _until_next(self) -> float | None:
+        if not self._active:
+            return None
+        return max(0.0, min(watch.due for watch in self._active) - time.monotonic())
+
+    def _tell(self, watch: Watch[T]) -> None:
+        try:
+            self._expired(watch.subject)
+        except Exception:
+            logger.exception("a timed-out attempt could not be reported; its lease will lapse")
+
+
+def _raise_in(thread: int, error: type[BaseException]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
+
+
+def _take_back(thread: int) -> None:
+    """Forget an error that was set for the thread and has not been raised yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)

@@ -1,0 +1,197 @@
+"""No step reads more of the database because a run is large: the plans of the statements are looked at."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import create_engine
+
+from pypeline.runs.outcome import Succeeded
+from pypeline.runs.states import Flag
+from pypeline.store.base import WorkerBeat
+from pypeline.store.connections import Transaction
+from pypeline.store.schema import upgrade
+from pypeline.store.sql_store import SqlStore, driver_url
+from plans import fan, layers, mapping, plan_of
+from services import postgres_database
+
+BROKER = "memory://here"
+PACE = {"margin": 5.0, "grace": 30.0}
+# A whole table, read row by row; an index of waiting, leased or due nodes is as short as what it is for.
+SCAN = re.compile(
+    r"SCAN (pypeline_node|pypeline_element|n|i)\b(?! USING (COVERING )?INDEX ix_)"
+    r"|Seq Scan on pypeline_(node|element)"
+)
+# All nodes of a run, found by its id alone.
+WHOLE_RUN = re.compile(
+    r"USING (COVERING )?INDEX \S*autoindex\S* \(run_id=\?\)$"
+    r"|Index Cond: \(\(?(pypeline_node\.)?run_id\)?(::text)? = \S+\)$",
+    re.MULTILINE,
+)
+
+
+class Explained(dict):
+    """Statement -> how the database would execute it, of all that ran while it listened."""
+
+    def __init__(self, store, monkeypatch):
+        self._store = store
+        self._execute = Transaction._execute
+        monkeypatch.setattr(
+            Transaction, "_execute", lambda tx, statement, params: self._listen(tx, statement, params)
+        )
+
+    def _listen(self, tx, statement, params):
+        if statement not in self and "pypeline_" in statement:
+            self[statement] = self._explain(tx, statement, params)
+        return self._execute(tx, statement, params)
+
+    def _explain(self, tx, statement, params):
+        asked = "EXPLAIN " if self._store._dialect.locks_rows else "EXPLAIN QUERY PLAN "
+        rows = self._execute(tx, asked + statement.strip(), params).fetchall()
+        return "\n".join(str(row[-1]).strip() for row in rows)
+
+    def that(self, pattern):
+        return {statement: plan for statement, plan in self.items() if pattern.search(plan)}
+
+
+@pytest.fixture
+def explained(store, start, monkeypatch):
+    """A database that holds much, and an ear for the statements that follow."""
+    for _ in range(3):
+        start(fan(1_500)).succeed("first")
+        start(mapping(window=700)).list("list", 1_500)
+    analyze(store)
+    return Explained(store, monkeypatch)
+
+
+def analyze(store):
+    if store._dialect.locks_rows:
+        store._connections.read(lambda tx: tx._connection.execute("ANALYZE"))
+
+
+@pytest.mark.parametrize("bound", [None, 40])
+def test_a_claim_and_a_record_of_a_node_find_their_rows_by_key(start, explained, bound):
+    plan = layers(2, 60, max_concurrency=bound)
+    run = start(plan)
+    run.succeed("l0_0")
+    explained.clear()
+
+    for name in ("l0_1", "l0_2"):
+        claim = run.claim(name)
+        run.record(claim, Succeeded("1"))
+
+    assert len(explained) >= 5
+    assert explained.that(SCAN) == {}
+    assert explained.that(WHOLE_RUN) == {}
+
+
+def test_a_claim_and_a_record_of_an_item_find_their_rows_by_key(start, explained):
+    run = start(mapping(window=50))
+    run.list("list", 1_500)
+    explained.clear()
+
+    run.succeed("each", 0)
+    run.fail("each", 1, delay=60)
+    run.skip("each", 2)
+
+    assert len(explained) >= 8
+    assert explained.that(SCAN) == {}
+    assert explained.that(WHOLE_RUN) == {}
+
+
+def test_what_a_success_unlocks_is_queued_by_key(start, explained):
+    run = start(plan_of({"a": ["b", "c"], "b": ["d"], "c": ["d"]}))
+
+    for name in "abc":
+        run.succeed(name)
+
+    assert len(explained) >= 6
+    assert explained.that(SCAN) == {}
+    assert explained.that(WHOLE_RUN) == {}
+
+
+def test_the_sweep_reads_what_is_due_only(start, store, age, explained):
+    run = start(layers(2, 40, max_concurrency=5))
+    run.fail("l0_0", delay=1)
+    claim = run.claim("l0_1")
+    age(600)
+
+    store.beat(WorkerBeat("w", BROKER, ("q",), {"q": claim.sent_at}), [claim], lease=30)
+    store.begin_sweep(BROKER, interval=1, lease=3_000)
+    store.lapsed(BROKER, limit=100)
+    store.overdue(BROKER, limit=100)
+    store.flagged(BROKER, limit=100)
+    store.with_room(BROKER, limit=100)
+    store.admit(run.run_id)
+    store.queue_due(BROKER, limit=100)
+    store.requeue_unclaimed(BROKER, **PACE, limit=100)
+
+    assert len(explained) >= 14
+    assert explained.that(SCAN) == {}
+
+
+def test_a_page_of_a_list_is_read_by_key(start, store, explained):
+    run = start(mapping(window=1))
+    run.list("list", 1_500)
+    explained.clear()
+
+    assert list(store.elements(run.run_id, 0, 700, 702)) == ["700", "701"]
+    assert list(store.elements(run.run_id, 1, 700, 702)) == [None, None]
+
+    assert explained.that(SCAN) == {}
+    assert explained.that(WHOLE_RUN) == {}
+
+
+def test_a_cancel_of_one_run_does_not_read_the_others(start, store, explained):
+    run = start(layers(3, 20))
+
+    store.cancel(run.plan, run.run_id, Flag.CANCEL)
+
+    assert explained.that(SCAN) == {}
+
+
+@pytest.fixture
+def fresh(postgres_url):
+    """A PostgreSQL database whose tables were never analyzed."""
+    with postgres_database(postgres_url.rpartition("/")[0]) as url:
+        engine = create_engine(driver_url(url))
+        upgrade(engine)
+        engine.dispose()
+        with SqlStore(url) as opened:
+            yield opened
+
+
+@pytest.mark.parametrize("plan", [fan(3_000), mapping()])
+def test_the_first_large_run_of_a_fresh_database_is_not_scanned(fresh, drive, plan):
+    # A prepared statement is planned without its parameters after a few executions: the worst case.
+    generic = "SET plan_cache_mode = force_generic_plan"
+    fresh._connections.current().execute(generic)
+    run = drive(fresh, plan)
+    if plan.steps[0].name == "list":
+        run.list("list", 3_000)
+    else:
+        run.succeed("first")
+
+    name, item = next(iter(run.out))
+    assert scanned_rows(fresh, lambda: run.succeed(name, item)) < 100
+
+
+def scanned_rows(store, work):
+    """How many rows of nodes were read one by one meanwhile."""
+    counter = """
+        SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_xact_user_tables WHERE relname = 'pypeline_node'
+    """
+    found = []
+    commit = store._dialect.commit
+
+    def noting(connection, *, durable):
+        found.append(connection.execute(counter).fetchone()[0])
+        commit(connection, durable=durable)
+
+    store._dialect.commit = noting
+    try:
+        work()
+    finally:
+        del store._dialect.commit
+    return sum(found)

@@ -1,0 +1,125 @@
+"""
+The servers that tests need, from the machine's own programs.
+
+A server that is missing skips the tests that ask for it, or fails them where the environment says
+``PYPELINE_TEST_SERVICES=required``.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import psycopg
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCAL_SERVER = "postgresql://postgres@127.0.0.1:5432"
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """The URL, without a database, of a server: the one on this machine if it answers, else a private one."""
+    if _answers(LOCAL_SERVER):
+        yield LOCAL_SERVER
+        return
+    programs = _postgres_programs()
+    if programs is None:
+        unavailable("PostgreSQL: no server on 127.0.0.1:5432, no initdb here (apt install postgresql)")
+    with _private_server(programs) as url:
+        yield url
+
+
+@contextmanager
+def postgres_database(server: str) -> Iterator[str]:
+    """The URL of a new database, dropped at the end."""
+    name = f"pypeline_test_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+        try:
+            yield f"{server}/{name}"
+        finally:
+            connection.execute(f"drop database {name} with (force)")
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip the test, or fail it where every service is required."""
+    if os.environ.get("PYPELINE_TEST_SERVICES") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _answers(server: str) -> bool:
+    try:
+        psycopg.connect(f"{server}/postgres", connect_timeout=3).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _postgres_programs() -> Path | None:
+    """The folder of initdb and pg_ctl: Debian's newest, else that of the path."""
+    debian = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    newest = max(debian, key=lambda program: float(program.parts[-3]), default=None)
+    found = newest or shutil.which("initdb")
+    return Path(found).resolve().parent if found else None
+
+
+@contextmanager
+def _private_server(programs: Path) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="pypeline-postgres-") as folder:
+        user = _unprivileged_user()
+        if user:
+            shutil.chown(folder, user)
+        data, port = Path(folder, "data"), free_port()
+        _run(user, programs / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "-N")
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        log = Path(folder, "log")
+        _run(user, programs / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
+        try:
+            yield f"postgresql://postgres@127.0.0.1:{port}"
+        finally:
+            _run(user, programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+
+def _unprivileged_user() -> str | None:
+    """PostgreSQL refuses to run as root: whom to be instead, None where we are not root."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in known else "nobody"
+
+
+def _run(user: str | None, *command: str | Path) -> None:
+    done = subprocess.run(
+        command,
+        cwd="/",
+        user=user,
+        group=pwd.getpwnam(user).pw_gid if user else None,
+        extra_groups=[] if user else None,
+        stdin=subprocess.DEVNULL,
+        # A file, not a pipe: the server that pg_ctl leaves behind would hold a pipe open.
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        unavailable(f"PostgreSQL: {command[0]} ended with code {done.returncode}")
