@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from plans import chain, mapping, plan_of, roots
 from pypeline.errors import UnknownRun
 from pypeline.runs.outcome import ErrorInfo, Failed, Postponed, Succeeded
 from pypeline.runs.states import Flag, NodeState, RunState
-from plans import chain, mapping, plan_of, roots
 
 BROKER = "memory://here"
 CANCELLED = NodeState.CANCELLED

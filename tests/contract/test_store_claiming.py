@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from plans import chain, plan_of
 from pypeline.runs.outcome import Succeeded
 from pypeline.runs.states import Flag, NodeState, RunState
-from plans import chain, plan_of
 
 
 def test_a_claim_takes_the_node_for_one_worker(start):

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import func, select
 
+from plans import plan_of, roots
 from pypeline.errors import IdempotencyConflict
 from pypeline.runs.states import NodeState, RunState
 from pypeline.store import tables
 from pypeline.store.base import NODE, NewRun, Ready
-from plans import plan_of, roots
 
 if TYPE_CHECKING:
     from pypeline.store.sql_store import SqlStore
@@ -24,7 +24,9 @@ def keyed(key: str, body_hash: str) -> NewRun:
 
 def how_many(store: SqlStore, table: str) -> int:
     with store._engine.connect() as connection:
-        number: int = connection.execute(select(func.count()).select_from(tables.metadata.tables[table])).scalar_one()
+        number: int = connection.execute(
+            select(func.count()).select_from(tables.metadata.tables[table])
+        ).scalar_one()
     return number
 
 

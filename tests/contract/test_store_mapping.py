@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from plans import mapping, plan_of
 from pypeline.runs.outcome import Succeeded
 from pypeline.runs.states import NodeState, RunState
 from pypeline.store.base import NODE, Ready
-from plans import mapping, plan_of
 
 SUCCESS, FAILED, SKIPPED = NodeState.SUCCESS, NodeState.FAILED, NodeState.SKIPPED
 PENDING, QUEUED, RUNNING = NodeState.PENDING, NodeState.QUEUED, NodeState.RUNNING

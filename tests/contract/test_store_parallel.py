@@ -11,11 +11,11 @@ from contextlib import suppress
 
 import pytest
 
+from plans import layers, mapping
 from pypeline.errors import NotPossible
 from pypeline.runs.outcome import ErrorInfo, Failed, SkippedByHandler, Succeeded
 from pypeline.runs.states import Flag, NodeState, RunState
 from pypeline.store.base import AttemptRef, NewRun, WorkerBeat
-from plans import layers, mapping
 
 BROKER = "memory://here"
 WORKERS = 8

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from plans import chain, mapping, plan_of
 from pypeline.errors import UnknownRun
 from pypeline.runs.states import NodeState, RunState
 from pypeline.store.base import NewRun, RunFilter
 from pypeline.store.sql_store import SqlStore
-from plans import chain, mapping, plan_of
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from plans import chain, fan, plan_of
 from pypeline.runs.outcome import ErrorInfo, Failed, Postponed, SkippedByHandler, Succeeded
 from pypeline.runs.states import NodeState, RunState
-from plans import chain, fan, plan_of
 
 
 def test_a_success_is_kept_and_queues_what_follows(start, store):

@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
+from plans import chain, mapping, plan_of
 from pypeline.errors import NotPossible, UnknownRun
 from pypeline.runs.outcome import ErrorInfo, Succeeded
 from pypeline.runs.states import Flag, NodeState, RunState
 from pypeline.store.base import NODE, Ready
-from plans import chain, mapping, plan_of
 
 BROKER = "memory://here"
 SUCCESS, FAILED, SKIPPED = NodeState.SUCCESS, NodeState.FAILED, NodeState.SKIPPED
@@ -51,7 +51,13 @@ def test_what_is_done_again_has_all_its_tries_and_no_trace_of_the_last(start):
     reset(run)
 
     node = run.node("n0")
-    assert (node.tries, node.error, node.worker, node.started_at, node.finished_at) == (0, None, None, None, None)
+    assert (node.tries, node.error, node.worker, node.started_at, node.finished_at) == (
+        0,
+        None,
+        None,
+        None,
+        None,
+    )
 
 
 def test_its_history_stays(start, store):

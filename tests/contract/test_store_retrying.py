@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
+from plans import chain, mapping
 from pypeline.runs.outcome import ErrorInfo, Succeeded
 from pypeline.runs.states import Flag, NodeState, RunState
 from pypeline.store.base import NODE, Ready, WorkerBeat
-from plans import chain, mapping
 
 BROKER = "memory://here"
 LOST = ErrorInfo("WorkerLost", "worker w gave no sign")
@@ -201,9 +201,7 @@ def test_a_renewed_lease_is_not_charged(start, store, age):
 
 
 @pytest.mark.parametrize("name", ["list", "each"])
-def test_a_lease_that_is_renewed_while_it_is_taken_for_lost_is_not_charged(
-    postgres, drive, shift, name
-):
+def test_a_lease_that_is_renewed_while_it_is_taken_for_lost_is_not_charged(postgres, drive, shift, name):
     run = drive(postgres, mapping())
     if name == "each":
         run.list("list", 1)
@@ -211,7 +209,9 @@ def test_a_lease_that_is_renewed_while_it_is_taken_for_lost_is_not_charged(
     shift(postgres, 31)
     answers = []
     with postgres._dialect.connect() as renewing, renewing.transaction():
-        renewing.execute("UPDATE pypeline_node SET lease_until = now() + interval '30 s' WHERE state = 'running'")
+        renewing.execute(
+            "UPDATE pypeline_node SET lease_until = now() + interval '30 s' WHERE state = 'running'"
+        )
         loser = threading.Thread(
             target=lambda: answers.append(postgres.lose(run.plan, claim, delay=0, error=LOST))
         )

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
+from plans import fan, layers, mapping, roots
 from pypeline.runs.outcome import ErrorInfo, Failed
 from pypeline.runs.states import Flag, NodeState, RunState
 from pypeline.store.base import NODE, Ready
-from plans import fan, layers, mapping, roots
 
 BROKER = "memory://here"
 OUT = (NodeState.QUEUED, NodeState.RUNNING)

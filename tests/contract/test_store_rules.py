@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from plans import chain, fan, plan_of
 from pypeline.runs.rules import TriggerRule
 from pypeline.runs.states import NodeState, RunState
-from plans import chain, fan, plan_of
 
 RUNS, SKIPPED = NodeState.QUEUED, NodeState.SKIPPED
 # How the predecessor ends: succeeded, failed, skipped by its handler, skipped because of a failure.

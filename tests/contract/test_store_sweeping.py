@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from plans import chain, mapping, plan_of, roots
 from pypeline.runs.states import Flag, NodeState
 from pypeline.store.base import Ready, WorkerBeat
-from plans import chain, mapping, plan_of, roots
 
 BROKER = "memory://here"
 PACE = {"margin": 5.0, "grace": 30.0}

@@ -60,6 +60,15 @@ def failure_of(error: Exception) -> Failure:
     )
 
 
+def misuse(error: click.UsageError) -> click.ClickException:
+    """A wrong option or argument, in one line with the help that tells the right ones."""
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        return error  # it prints the help
+    path = error.ctx.command_path if error.ctx is not None else "pypeline"
+    said = _one_line(error.format_message()).removesuffix(".")
+    return Failure(f"{said}; see `{path} --help`", ExitCode.BAD_INPUT)
+
+
 class _Findings(Failure):
     """Faults of a configuration that a command met which wanted to use it."""
 

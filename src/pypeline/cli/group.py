@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pypeline.cli.failures import failure_of
+from pypeline.cli.failures import failure_of, misuse
 
 
 class LazyCommands(MutableMapping[str, click.Command]):
@@ -84,6 +84,8 @@ class CommandGroup(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             ctx.exit(0)
+        except click.UsageError as error:
+            raise misuse(error) from error
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pypeline.bootstrap import System
     from pypeline.runs.outcome import ErrorInfo
     from pypeline.runs.plan import Plan
-    from pypeline.store.base import NodeRecord, RunRecord
+    from pypeline.store.base import NodeRecord, RunRecord, Store
 
 FEW = 60
 """Up to so many nodes and items, all of them are read at each look."""
@@ -102,13 +102,18 @@ class Looker:
 
     def _items_of(self, node: NodeRecord) -> int | None:
         """How many items a node that maps has, which does not change while it runs."""
-        step = self._plan.steps[node.position]
-        if node.item is not None or step.for_each is None:
+        if node.item is not None or self._plan.steps[node.position].for_each is None:
             return None
         if node.position not in self._totals:
-            length = self._store.element_count(self._run_id, step.for_each) or 0
-            self._totals[node.position] = -(-length // step.batch_size)
+            self._totals[node.position] = item_count(self._store, self._plan, self._run_id, node.position)
         return self._totals[node.position]
+
+
+def item_count(store: Store, plan: Plan, run_id: str, position: int) -> int:
+    """How many items (or batches) a node that maps has; 0 as long as its list is not there."""
+    step = plan.steps[position]
+    length = 0 if step.for_each is None else store.element_count(run_id, step.for_each) or 0
+    return -(-length // step.batch_size)
 
 
 def _folded(nodes: Iterable[NodeRecord]) -> tuple[Row, ...]:

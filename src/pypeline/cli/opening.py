@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pypeline.config import Config
 
 
+_BROKERS = ("PYPELINE_BROKER_URL", "CELERY_BROKER_URL")
+
+
 def read_config(given: str | None, settings: Settings | None = None) -> Config:
     """The configuration. Raises ConfigurationNotFound and InvalidConfiguration."""
     settings = settings or Settings.load()
@@ -36,8 +39,9 @@ def open_system(settings: Settings, config: Config | None = None) -> Iterator[Sy
 def refuse_broker(settings: Settings, doing: str) -> None:
     """Refuse to run a pipeline in this process where a broker is set: its workers are to run it."""
     if not settings.embedded:
+        named = [name for name in _BROKERS if settings.environment.get(name)]
         raise Failure(
             f"a broker is set, but this version can only {doing} inside its own process: "
-            "unset PYPELINE_BROKER_URL and CELERY_BROKER_URL",
+            f"unset {' and '.join(named)}",
             ExitCode.BAD_INPUT,
         )

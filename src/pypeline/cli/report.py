@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from rich.text import Text
 
 from pypeline.application import owners
 from pypeline.cli import words
+from pypeline.cli.looking import item_count
 from pypeline.cli.marks import tally
 from pypeline.cli.tables import errors_list, nodes_table, results_list, run_line, shown_id
 from pypeline.runs.states import NodeState, RunState
@@ -77,13 +77,15 @@ def _print_nodes(system: System, run: RunRecord, console: Console) -> None:
     """The table of nodes: all of them where they are few, else those that failed first."""
     run_id = run.run_id
     read = system.store.nodes(run_id, limit=_MOST_READ)
-    items = Counter(node.position for node in read if node.item is not None)
     nodes = [node for node in read if node.item is None]
     if len(nodes) > _MOST_NODES:
         nodes = _most_telling(nodes, system.store.nodes(run_id, limit=_FIRST_NODES, states=_FAILED))
+    plan = system.engine.plans.of_run(run_id)
+    mapped = (node.position for node in nodes if plan.steps[node.position].for_each is not None)
+    items = {position: item_count(system.store, plan, run_id, position) for position in mapped}
     console.print()
     console.print(nodes_table(nodes, items, console), soft_wrap=True)
-    left_out = len(system.engine.plans.of_run(run_id).dag) - len(nodes)
+    left_out = len(plan.dag) - len(nodes)
     if left_out:
         line = Text(f"   … and {words.counted(left_out, 'more node')}; in all ")
         console.print(line.append_text(tally(run.counts)), soft_wrap=True)

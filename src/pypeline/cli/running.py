@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pypeline.bootstrap import System
+    from pypeline.cli.progress import View
     from pypeline.config import Config, Settings
     from pypeline.runs.plan import Plan
 
@@ -67,15 +68,7 @@ def run_here(run: Run, wishes: Wishes) -> ExitCode:
             check_handlers_of(run)
             run_id, code = _work(run, wishes, progress)
             write(run.system.application.document(run_id))
-    if code is ExitCode.TIMED_OUT:
-        seconds = f"{wishes.timeout:g} s"
-        click.echo(
-            f"error: run {run_id} did not end within {seconds} and was cancelled; "
-            f"`pypeline retry {run_id}` goes on with it",
-            err=True,
-        )
-    elif code is ExitCode.FAILED and wishes.as_json:
-        click.echo(f"error: {sentence(run.system, run_id)}", err=True)
+    _say_why(run, run_id, code, wishes)
     return code
 
 
@@ -102,8 +95,23 @@ def check_handlers_of(run: Run) -> None:
                     ) from problem
 
 
+def _say_why(run: Run, run_id: str, code: ExitCode, wishes: Wishes) -> None:
+    """The line on stderr of a run that did not succeed, where the report does not tell it."""
+    if code is ExitCode.TIMED_OUT:
+        within = f"did not end within {wishes.timeout:g} s and was cancelled"
+        click.echo(f"error: run {run_id} {within}; `pypeline retry {run_id}` goes on with it", err=True)
+    elif code is ExitCode.FAILED and wishes.as_json:
+        click.echo(f"error: {sentence(run.system, run_id)}", err=True)
+
+
 def _work(run: Run, wishes: Wishes, progress: Console) -> tuple[str, ExitCode]:
-    view = view_for(progress, quiet=wishes.as_json)
+    try:
+        return _work_on(run, wishes, view_for(progress, quiet=wishes.as_json), progress)
+    except Left as left:  # before there was a run, or after its end
+        raise click.exceptions.Exit(left.code) from None
+
+
+def _work_on(run: Run, wishes: Wishes, view: View, progress: Console) -> tuple[str, ExitCode]:
     with (
         interrupts() as heard,
         logs_on(progress, run.settings),

@@ -1,4 +1,4 @@
-"""Output on a terminal that does not know all characters: our signs have plain stand-ins, the rest is spelt out."""
+"""Output where not all characters are known: our signs have plain stand-ins, the rest is spelt out."""
 
 from __future__ import annotations
 

@@ -40,7 +40,9 @@ def decide(plan: Plan, position: int, counters: Counters) -> bool | None:
     """True: the node runs; False: it is skipped; None: it waits. A node without predecessors always runs."""
     if counters.waiting:
         return None
-    return not plan.dag.predecessors[position] or rule_holds(plan.steps[position].rule, failed=counters.failed, skipped=counters.skipped)
+    return not plan.dag.predecessors[position] or rule_holds(
+        plan.steps[position].rule, failed=counters.failed, skipped=counters.skipped
+    )
 
 
 def cascade(plan: Plan, skipped: Iterable[int], waiting: Mapping[int, Counters]) -> Decided:

@@ -57,7 +57,6 @@ _KEEP_LOG = """
 _KEEP_ELEMENT = """
     INSERT INTO pypeline_element (run_id, position, element, value) VALUES (:run, :position, :element, :value)
 """
-_IS_FLAGGED = "SELECT flag FROM pypeline_run WHERE id = :run"
 _IS_LAPSED = f"SELECT 1 FROM pypeline_node WHERE {_HELD} AND lease_until < now() {{lock}}"
 _GIVE_BACK = f"""
     UPDATE pypeline_node SET state = 'queued', attempt = attempt + 1, token = NULL, lease_until = NULL,
@@ -84,8 +83,6 @@ def record(tx: Transaction, plan: Plan, held: Claim, outcome: Outcome, *, delay:
     settlement = Settlement(tx, plan, ref.run_id)
     _lock(settlement, ref)
     change = _change(outcome, delay=delay)
-    if change.state is NodeState.RETRYING and tx.one(_IS_FLAGGED, run=ref.run_id) != (None,):
-        change = change.as_cancelled()
     if not _apply(tx, held, change):
         return Recorded(accepted=False)
     _keep(tx, ref, outcome, change)
@@ -123,10 +120,6 @@ class _Change:
     charged: int = 0
     delay: float | None = None
     history: str | None = None
-
-    def as_cancelled(self) -> _Change:
-        """Another attempt is not made in a flagged run."""
-        return _Change(NodeState.CANCELLED, self.error, charged=self.charged, history=self.history)
 
     @property
     def error_text(self) -> str | None:

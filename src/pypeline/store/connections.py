@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -66,10 +67,11 @@ class Connections:
         self._url = url
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._open: list[Any] = []
+        self._open: weakref.WeakSet[_Held] = weakref.WeakSet()
         # Threads of one process queue here, in order, rather than in SQLite's sleeping busy handler.
         self._writer = threading.Lock() if not dialect.locks_rows else None
         self._pid = os.getpid()
+        self._parents: object = None
 
     def transact(self, work: Callable[[Transaction], T], *, durable: bool = False) -> T:
         """
@@ -109,9 +111,9 @@ class Connections:
     def close(self) -> None:
         """Close the connections of every thread."""
         with self._lock:
-            for connection in self._open:
-                with suppress(*(self.dialect.errors,)):
-                    connection.close()
+            for held in list(self._open):
+                with suppress(self.dialect.errors):
+                    held.close()
             self._open.clear()
         self._local = threading.local()
 
@@ -119,12 +121,12 @@ class Connections:
         """The connection of this thread, opened on first use."""
         if self._pid != os.getpid():
             self._forget_the_parents()
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self.dialect.connect()
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is None:
+            held = self._local.held = _Held(self.dialect.connect())
             with self._lock:
-                self._open.append(connection)
-        return connection
+                self._open.add(held)
+        return held.connection
 
     def _once(self, work: Callable[[Transaction], T], *, durable: bool, wide: bool) -> T:
         if self._writer is None:
@@ -140,7 +142,7 @@ class Connections:
             answer = work(transaction)
             self.dialect.commit(connection, durable=transaction.durable)
         except BaseException:
-            with suppress(*(self.dialect.errors,)):
+            with suppress(self.dialect.errors):
                 connection.execute("ROLLBACK")
             raise
         return answer
@@ -152,15 +154,33 @@ class Connections:
         return DatabaseUnavailable(self._url, error)
 
     def _drop(self) -> None:
-        connection, self._local.connection = self._local.connection, None
-        with self._lock, suppress(ValueError):
-            self._open.remove(connection)
-        with suppress(*(self.dialect.errors,)):
-            connection.close()
+        held: _Held | None = getattr(self._local, "held", None)
+        self._local.held = None
+        if held is not None:
+            with suppress(self.dialect.errors):
+                held.close()
 
     def _forget_the_parents(self) -> None:
+        self._parents = (self._parents, self._local)  # kept, so that nothing of the parent's is closed here
         self._pid = os.getpid()
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._open = []
+        self._open = weakref.WeakSet()
         self._writer = threading.Lock() if self._writer is not None else None
+
+
+class _Held:
+    """A thread's connection. It is closed when the thread is gone, but never by the child of a fork."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self._pid = os.getpid()
+
+    def close(self) -> None:
+        if self._pid == os.getpid():
+            self.connection.close()
+
+    def __del__(self) -> None:
+        # Whatever a driver says of a connection that nobody can use any more, there is nobody to hear it.
+        with suppress(Exception):
+            self.close()

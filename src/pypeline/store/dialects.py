@@ -190,7 +190,7 @@ class PostgresDialect:
     def connect(self) -> Any:
         """Transactions are begun and ended by name."""
         try:
-            return self._psycopg.connect(self._conninfo, autocommit=True, connect_timeout=5)
+            return self._psycopg.connect(self._conninfo, autocommit=True)
         except self._psycopg.Error as error:
             raise DatabaseUnavailable(self._shown, error) from error
 

@@ -140,7 +140,11 @@ def nodes(
 def attempts(connection: Connection, run_id: str) -> list[AttemptRecord]:
     """The attempts that failed or were lost."""
     attempt = tables.attempt.c
-    statement = select(tables.attempt).where(attempt.run_id == run_id).order_by(attempt.finished_at, attempt.position, attempt.item, attempt.attempt)
+    statement = (
+        select(tables.attempt)
+        .where(attempt.run_id == run_id)
+        .order_by(attempt.finished_at, attempt.position, attempt.item, attempt.attempt)
+    )
     return [_attempt_record(row) for row in connection.execute(statement).mappings()]
 
 

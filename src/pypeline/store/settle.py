@@ -73,15 +73,15 @@ _FREE = """
     UPDATE pypeline_run SET in_flight = in_flight - :freed WHERE id = :run
     RETURNING max_concurrency - in_flight
 """
-_ADMIT = """
-    WITH chosen AS MATERIALIZED (
-        SELECT position, item FROM pypeline_node
-        WHERE run_id = :run AND state = 'pending' AND waiting = 0
-        ORDER BY position, item LIMIT :room {skip_locked})
+_READY = """
+    SELECT position, item, attempt FROM pypeline_node
+    WHERE run_id = :run AND state = 'pending' AND waiting = 0
+    ORDER BY position, item LIMIT :room {skip_locked}
+"""
+_QUEUE_ONE = """
     UPDATE pypeline_node SET state = 'queued', attempt = attempt + 1, token = NULL,
         queued_at = now(), sent_at = now()
-    WHERE run_id = :run AND state = 'pending' AND (position, item) IN (SELECT position, item FROM chosen)
-    RETURNING position, item, attempt
+    WHERE run_id = :run AND position = :position AND item = :item
 """
 _TAKE = "UPDATE pypeline_run SET in_flight = in_flight + :taken WHERE id = :run"
 
@@ -233,7 +233,11 @@ def admit(tx: Transaction, run_id: str, *, freed: int = 0) -> list[Ready]:
     room = row[0] if row else None
     if not room or room < 0:
         return []
-    rows = tx.all(_ADMIT.format(skip_locked=tx.dialect.skip_locked), run=run_id, room=room)
+    # Chosen and queued by key, in two steps: in one, PostgreSQL may read every node of the run.
+    rows = tx.all(_READY.format(skip_locked=tx.dialect.skip_locked), run=run_id, room=room)
     if rows:
+        tx.many(
+            _QUEUE_ONE, [{"run": run_id, "position": position, "item": item} for position, item, _ in rows]
+        )
         tx.run(_TAKE, run=run_id, taken=len(rows))
-    return [Ready(*row) for row in sorted(rows)]
+    return [Ready(position, item, attempt + 1) for position, item, attempt in rows]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
-from pypeline.errors import DatabaseUnavailable
+from pypeline.errors import DatabaseUnavailable, PypelineError
 from pypeline.runs.outcome import Succeeded
 from pypeline.store import attempts, control, creation, questions, upkeep
 from pypeline.store.base import NODE
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_CONNECT_TIMEOUT = "5"  # seconds; a URL may say another
 _PAGE = 100  # elements that are in memory at once; each may be as large as a result
 
 
@@ -58,13 +60,18 @@ class SqlStore:
 
     def __init__(self, url: str, *, app: str = "default", clock: Clock | None = None) -> None:
         self._app = app
-        self._dialect = dialect_for(url, clock=clock)
+        self._dialect = dialect_for(driver_url(url), clock=clock)
         self._shown = make_url(url).render_as_string()
         self._engine = create_engine(driver_url(url), pool_pre_ping=self._dialect.locks_rows)
         if isinstance(self._dialect, SqliteDialect):
             event.listen(self._engine, "connect", partial(_prepare, self._dialect))
-        ensure_schema(self._engine, shown=self._shown)
+        try:
+            ensure_schema(self._engine, shown=self._shown)
+        except PypelineError:
+            self._engine.dispose()
+            raise
         self._connections = Connections(self._dialect, url=self._shown)
+        self._pid = os.getpid()
 
     def __enter__(self) -> Self:
         return self
@@ -197,6 +204,9 @@ class SqlStore:
         return self._connections.read(partial(questions.owner_seen, broker=broker))
 
     def _ask(self, question: Callable[[Connection], T]) -> T:
+        if self._pid != os.getpid():  # after a fork the pool's connections are the parent's
+            self._engine.dispose(close=False)
+            self._pid = os.getpid()
         try:
             with self._engine.connect() as connection:
                 return question(connection)
@@ -205,10 +215,11 @@ class SqlStore:
 
 
 def driver_url(url: str) -> str:
-    """The same URL with the driver that this project uses."""
+    """The same URL with the driver that this project uses, and a limit on how long it tries to connect."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
+        query = {"connect_timeout": _CONNECT_TIMEOUT, **parsed.query}
+        parsed = parsed.set(drivername="postgresql+psycopg", query=query)
     return parsed.render_as_string(hide_password=False)
 
 

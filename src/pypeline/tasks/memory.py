@@ -49,7 +49,7 @@ class MemoryBroker:
 def memory_settings(broker: MemoryBroker) -> dict[str, Any]:
     """The Celery settings that make an application use this broker."""
     return {
-        "broker_url": "memory://",
+        "broker_url": "memory://localhost",
         "broker_transport": TRANSPORT,
         # There is no wire, so no base64.
         "broker_transport_options": {"broker": broker, "body_encoding": None},

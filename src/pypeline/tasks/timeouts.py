@@ -6,6 +6,8 @@ import ctypes
 import logging
 import threading
 import time
+from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 GRACE = 10.0
+_LONGEST_WAIT = 3600.0  # a lock's own limit, which `inf` would be over, is far beyond
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +64,7 @@ class Watchdog(Generic[T]):
         self._changed = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._wakes_at = inf
 
     def run(self, function: Callable[[Watch[T]], R], *, limit: float, subject: T) -> R:
         """
@@ -98,20 +102,33 @@ class Watchdog(Generic[T]):
             if self._thread is None:
                 self._thread = threading.Thread(target=self._patrol, name="pypeline-watchdog", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            if watch.due < self._wakes_at:
+                self._changed.notify()
 
     def _end(self, watch: Watch[T]) -> None:
         with self._lock:
             self._active.discard(watch)
-            if watch.interrupted:
-                _take_back(watch.thread)
+        if watch.interrupted:
+            self._drain(watch.thread)
+
+    def _drain(self, thread: int) -> None:
+        """
+        Take an error that was set for this thread, and may not have been raised yet, out of the way.
+
+        The slot for it holds one: set it once more, and wait for it. To clear the slot instead would leave
+        CPython's signal for it on (3.11): slow from then on, and without end under a tracer.
+        """
+        with suppress(self._error):
+            _raise_in(thread, self._error)
+            while True:
+                pass
 
     def _patrol(self) -> None:
         while not self._closed:
             with self._lock:
                 expired = self._visit(time.monotonic())
                 if not expired and not self._closed:
-                    self._changed.wait(self._until_next())
+                    self._wait()
             for watch in expired:
                 self._tell(watch)
 
@@ -134,10 +151,11 @@ class Watchdog(Generic[T]):
         else:
             _raise_in(watch.thread, self._error)
 
-    def _until_next(self) -> float | None:
-        if not self._active:
-            return None
-        return max(0.0, min(watch.due for watch in self._active) - time.monotonic())
+    def _wait(self) -> None:
+        """Until the next watch is due, or one begins that is due before."""
+        self._wakes_at = min((watch.due for watch in self._active), default=inf)
+        seconds = self._wakes_at - time.monotonic()
+        self._changed.wait(min(max(0.0, seconds), _LONGEST_WAIT))
 
     def _tell(self, watch: Watch[T]) -> None:
         try:
@@ -148,8 +166,3 @@ class Watchdog(Generic[T]):
 
 def _raise_in(thread: int, error: type[BaseException]) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
-
-
-def _take_back(thread: int) -> None:
-    """Forget an error that was set for the thread and has not been raised yet."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)

@@ -38,13 +38,13 @@ def test_where_it_is_narrow_the_first_elastic_column_gives_first():
     assert shown[1] == "a-long-name-of-a-node  a long result of…"
 
 
-def test_names_keep_twelve_characters():
-    shown = lines(("a-long-name-of-a-node", "x" * 50), width=10, elastic=(1, 0))
+def test_names_keep_twelve_characters_and_then_the_last_column_goes():
+    shown = lines(("a-long-name-of-a-node", "x" * 50), width=16, elastic=(1, 0))
 
-    assert shown[1] == "a-long-name…  xxxxxxxxxxx…"
+    assert shown[1] == "a-long-name-o…"
 
 
-@given(st.lists(st.tuples(st.text(), st.text()), max_size=5), st.integers(26, 60))
+@given(st.lists(st.tuples(st.text(), st.text()), max_size=5), st.integers(14, 60))
 def test_every_line_fits(rows, width):
     clean = [tuple(cell.replace("\n", " ").replace("\r", " ") for cell in row) for row in rows]
 

@@ -57,10 +57,30 @@ def test_the_version_is_that_of_the_package():
 
 
 def test_an_unknown_command_is_bad_input():
-    done = CliRunner().invoke(main, ["rnu"])
+    done = CliRunner().invoke(main, ["rnu"], prog_name="pypeline")
 
     assert done.exit_code == 2
     assert "rnu" in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.endswith("see `pypeline --help`\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_wrong_option_is_one_line_with_the_help_to_read():
+    done = CliRunner().invoke(main, ["runs", "--stat", "failed"], prog_name="pypeline")
+
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.endswith("see `pypeline runs --help`\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["db"]])
+def test_a_group_without_a_command_prints_its_help(arguments):
+    done = CliRunner().invoke(main, arguments)
+
+    assert done.exit_code == 2
+    assert "Commands:" in done.output
 
 
 def test_a_command_that_was_added_is_found():

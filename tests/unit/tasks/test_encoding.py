@@ -160,7 +160,9 @@ def test_the_sequence_of_a_for_each_node_can_be_mapped_over_again(results):
     assert elements(StoredSequence(results, 0, range(2))) == ("1", "null")
 
 
-@pytest.mark.parametrize(("value", "kind"), [({}, "dict"), ("abc", "str"), (None, "NoneType"), (iter([]), "list_iterator")])
+@pytest.mark.parametrize(
+    ("value", "kind"), [({}, "dict"), ("abc", "str"), (None, "NoneType"), (iter([]), "list_iterator")]
+)
 def test_a_node_that_is_mapped_over_must_return_a_list(value, kind):
     said = f"demo.tasks.clean returned a {kind}: the forEach of node 'clean' needs a list"
 

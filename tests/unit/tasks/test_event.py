@@ -120,7 +120,9 @@ def test_upstream_tells_which_predecessors_there_are_without_reading_them(result
 
 
 def test_upstream_names_the_direct_predecessors_when_asked_for_another_node(upstream):
-    with pytest.raises(KeyError, match="'extract' is no direct predecessor of node 'report'; it has: clean, c"):
+    with pytest.raises(
+        KeyError, match="'extract' is no direct predecessor of node 'report'; it has: clean, c"
+    ):
         upstream["extract"]
     assert upstream.get("extract", 5) == 5
 

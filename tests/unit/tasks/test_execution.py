@@ -280,7 +280,9 @@ def test_the_list_of_a_mapped_node_is_kept_element_by_element(attempt):
 def test_a_mapped_node_that_returns_no_list_fails(attempt):
     failed = attempt(lambda event: {"files": []}, is_map_source=True)
 
-    assert failed.error.message == "demo.tasks.report returned a dict: the forEach of node 'report' needs a list"
+    assert (
+        failed.error.message == "demo.tasks.report returned a dict: the forEach of node 'report' needs a list"
+    )
 
 
 def test_the_items_of_a_mapped_for_each_node_return_what_they_like(attempt, results):
@@ -520,9 +522,7 @@ def test_work_whose_handler_is_missing_here_is_postponed_with_the_reason(plan, e
 
 
 def test_an_executor_that_is_told_of_no_cancels_says_that_there_are_none(plan, results):
-    executor = Executor(
-        Registry({"execution_demo.seen": {}}, {}), StoreOfOneRun(results), result_limit=1000
-    )
+    executor = Executor(Registry({"execution_demo.seen": {}}, {}), StoreOfOneRun(results), result_limit=1000)
 
     assert result(executor(Work(plan, "seen")))[-1] is False
 
@@ -533,4 +533,6 @@ def test_a_broken_tool_fails_the_attempt_by_its_name(attempt):
     failed = attempt(lambda event, tools: tools.warehouse, toolbox=toolbox)
 
     assert failed.error.type == "ToolUnavailable"
-    assert failed.error.message.startswith("tool 'warehouse': its factory execution_demo.no_such_factory failed")
+    assert failed.error.message.startswith(
+        "tool 'warehouse': its factory execution_demo.no_such_factory failed"
+    )

@@ -137,7 +137,7 @@ def test_the_cause_of_an_error_is_kept():
 
 def test_the_frames_of_the_caller_are_left_out():
     module = types.ModuleType("pypeline.tasks.caller")
-    exec("def call(function):\n    function()\n", vars(module))  # noqa: S102 - a frame of that module
+    exec("def call(function):\n    function()\n", vars(module))  # a frame of that module
 
     def handler():
         raise ValueError("mine")

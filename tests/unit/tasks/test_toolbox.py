@@ -140,14 +140,15 @@ def test_a_failing_factory_names_the_tool_and_is_called_again_next_time(toolbox)
         with pytest.raises(ToolUnavailable) as caught:
             toolbox.get("broken")
         assert str(caught.value) == (
-            "tool 'broken': its factory tools_here.make_broken failed: ConnectionError: no route to the warehouse"
+            "tool 'broken': its factory tools_here.make_broken failed: "
+            "ConnectionError: no route to the warehouse"
         )
         assert isinstance(caught.value.__cause__, ConnectionError)
     assert made == ["tried", "tried"]
 
 
 def test_a_factory_that_is_not_there_names_the_tool(toolbox):
-    with pytest.raises(ToolUnavailable, match="tool 'nowhere': .*nothing_of_the_kind"):
+    with pytest.raises(ToolUnavailable, match=r"tool 'nowhere': .*nothing_of_the_kind"):
         toolbox.get("nowhere")
 
 
@@ -186,7 +187,8 @@ def test_an_unknown_tool_is_answered_with_those_that_there_are(toolbox):
     with pytest.raises(AttributeError) as caught:
         _ = tools.publish
     assert str(caught.value) == (
-        "no tool 'publish'; there are: bad_closer, broken, cancelled, client, log, nowhere, plain, progress, session"
+        "no tool 'publish'; there are: "
+        "bad_closer, broken, cancelled, client, log, nowhere, plain, progress, session"
     )
     assert dir(tools)[-1] == "session"
     assert getattr(tools, "hammer", None) is None
