@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pypeline.graph import Dag
@@ -55,7 +56,7 @@ def roots(number: int, **options: Any) -> Plan:
 def layers(depth: int, width: int, **options: Any) -> Plan:
     """Layers ``l0_0, l0_1, …``: each node follows every node of the layer above."""
     names = [[f"l{level}_{i}" for i in range(width)] for level in range(depth)]
-    edges = {name: below for above, below in zip(names, names[1:], strict=False) for name in above}
+    edges = {name: below for above, below in pairwise(names) for name in above}
     return plan_of(edges | {name: [] for name in names[-1]}, **options)
 
 

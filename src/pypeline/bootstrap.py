@@ -23,6 +23,7 @@ try:
     from pypeline.engine.sweep import Sweeper, SweepPace
     from pypeline.store import schema
     from pypeline.store.sql_store import SqlStore, driver_url
+    from pypeline.tasks.capture import Capture
     from pypeline.tasks.dispatch import CeleryDispatcher
     from pypeline.tasks.embedded import EmbeddedWorker, embedded_app
     from pypeline.tasks.execution import Executor
@@ -92,6 +93,7 @@ class System:
             generate_tasks(self._celery, registry, staff.nodes.perform)
             worker = EmbeddedWorker(self._celery, queues=every, nodes=staff.nodes, concurrency=concurrency)
             stack.callback(staff.close)
+            stack.enter_context(Capture())
             stack.enter_context(staff.upkeep)
             yield stack.enter_context(worker)
 
@@ -176,7 +178,14 @@ def _hire(app: Celery, settings: Settings, registry: Registry) -> Staff:
     identity = Identity(f"{socket.gethostname()}:{os.getpid()}", _broker_name(settings))
     engine = _engine(settings, store, app, identity)
     staff = _staff(settings, engine, registry, limit_threads=False)
-    return Staff(staff.nodes, staff.upkeep, store.close)
+    capture = Capture()
+    capture.install()
+
+    def close() -> None:
+        capture.uninstall()
+        store.close()
+
+    return Staff(staff.nodes, staff.upkeep, close)
 
 
 def _broker_name(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partialmethod
 
 import pytest
 from sqlalchemy import create_engine
@@ -31,17 +32,19 @@ WHOLE_RUN = re.compile(
 )
 
 
+def _heard(tx, listener, statement, params):
+    return listener.listen(tx, statement, params)
+
+
 class Explained(dict):
     """Statement -> how the database would execute it, of all that ran while it listened."""
 
     def __init__(self, store, monkeypatch):
         self._store = store
         self._execute = Transaction._execute
-        monkeypatch.setattr(
-            Transaction, "_execute", lambda tx, statement, params: self._listen(tx, statement, params)
-        )
+        monkeypatch.setattr(Transaction, "_execute", partialmethod(_heard, self))
 
-    def _listen(self, tx, statement, params):
+    def listen(self, tx, statement, params):
         if statement not in self and "pypeline_" in statement:
             self[statement] = self._explain(tx, statement, params)
         return self._execute(tx, statement, params)

@@ -202,7 +202,6 @@ def test_a_backlog_on_a_queue_that_moves_is_left_alone(start, store, age):
     assert resent(store) == []
 
 
-@pytest.mark.xfail(reason="a queue forgets claims of messages that are no newer than the newest one")
 def test_messages_that_were_sent_together_are_a_backlog_while_any_is_claimed(start, store, age):
     run = start(roots(3))
     together = seen(run.claim("r0"))

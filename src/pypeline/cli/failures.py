@@ -17,6 +17,12 @@ from pypeline.errors import (
 )
 
 _MOST_FINDINGS = 20
+_WORKERS = ("Running pipelines and looking at runs", "workers")
+_EXTRAS = {
+    **dict.fromkeys(("alembic", "celery", "kombu", "networkx", "psutil", "sqlalchemy"), _WORKERS),
+    "psycopg": ("PostgreSQL", "postgres"),
+}
+"""Packages that an extra brings: what they are for, and which extra."""
 
 
 class ExitCode(IntEnum):
@@ -51,6 +57,8 @@ def failure_of(error: Exception) -> Failure:
     """What to print and answer for an error."""
     if isinstance(error, InvalidConfiguration):
         return _Findings(error)
+    if isinstance(error, ModuleNotFoundError) and (package := _package(error)) in _EXTRAS:
+        error = MissingExtra(*_EXTRAS[package])
     if isinstance(error, PypelineError):
         return Failure(_one_line(str(error)), _code_of(error))
     return Failure(
@@ -82,6 +90,10 @@ class _Findings(Failure):
 
     def format_message(self) -> str:
         return "\n".join([*self._findings, super().format_message()])
+
+
+def _package(error: ModuleNotFoundError) -> str:
+    return (error.name or "").partition(".")[0]
 
 
 def _code_of(error: PypelineError) -> ExitCode:

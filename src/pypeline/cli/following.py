@@ -36,6 +36,7 @@ class Follower:
         looker = Looker(self.system, self.run_id)
         give_up = None if self.timeout is None else time.monotonic() + self.timeout
         with self.view:
+            self.view.show(looker.look(self.view.room))
             while not self._ends_within(self._pause(give_up)):
                 if give_up is not None and time.monotonic() >= give_up:
                     return self._time_out()

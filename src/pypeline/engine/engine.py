@@ -130,8 +130,7 @@ class Engine:
         work = Work(claim, context, self.plans.of(context))
         with self._lock:
             self._held[ref] = claim
-            queue = work.step.queue
-            self._claimed[queue] = max(claim.sent_at, self._claimed.get(queue, claim.sent_at))
+        self._note_claims({work.step.queue: claim.sent_at})
         return work
 
     def record(self, work: Work, outcome: Outcome) -> Recorded:
@@ -179,10 +178,15 @@ class Engine:
     def beat(self) -> None:
         """Say that this process lives, renew the leases that it holds, learn which runs are flagged."""
         with self._lock:
-            held, claimed = tuple(self._held.values()), dict(self._claimed)
+            held = tuple(self._held.values())
+            claimed, self._claimed = self._claimed, {}
         identity = self.identity
         beat = WorkerBeat(identity.worker_id, identity.broker, identity.queues, claimed)
-        self._flagged = self.store.beat(beat, held, lease=self.lease)
+        try:
+            self._flagged = self.store.beat(beat, held, lease=self.lease)
+        except BaseException:
+            self._note_claims(claimed)
+            raise
 
     def is_flagged(self, run_id: str) -> bool:
         """True once a beat has learnt that this run was cancelled or is past its deadline."""
@@ -210,6 +214,11 @@ class Engine:
         context = self.plans.context(run_id)
         plan = self.plans.of(context)
         return [_message(plan, context, node) for node in ready]
+
+    def _note_claims(self, claimed: Mapping[str, datetime]) -> None:
+        with self._lock:
+            for queue, sent_at in claimed.items():
+                self._claimed[queue] = max(sent_at, self._claimed.get(queue, sent_at))
 
     def _delay(self, step: Step, tries: int) -> float | None:
         return step.retry.delay(tries, self._random) if step.retry.allows(tries) else None

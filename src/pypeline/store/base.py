@@ -166,9 +166,9 @@ class AttemptRecord:
 @dataclass(frozen=True, slots=True)
 class WorkerBeat:
     """
-    What a worker says of itself at each beat: who it is and, by queue, the newest message that it claimed.
+    What a worker says of itself at each beat: who it is, and what it has claimed since the last one.
 
-    ``claims`` maps a queue to the ``sent_at`` of that message.
+    ``claims`` maps each queue that it claimed from to the ``sent_at`` of the newest message among them.
     """
 
     worker_id: str

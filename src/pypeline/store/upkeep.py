@@ -22,8 +22,8 @@ _SEEN = """
 """
 _CLAIMED = """
     INSERT INTO pypeline_queue (broker, name, sent_at, claimed_at) VALUES (:broker, :name, :sent_at, now())
-    ON CONFLICT (broker, name) DO UPDATE SET sent_at = excluded.sent_at, claimed_at = now()
-    WHERE pypeline_queue.sent_at IS NULL OR pypeline_queue.sent_at < excluded.sent_at
+    ON CONFLICT (broker, name) DO UPDATE SET claimed_at = now(), sent_at = CASE
+        WHEN pypeline_queue.sent_at > excluded.sent_at THEN pypeline_queue.sent_at ELSE excluded.sent_at END
 """
 _RENEW = """
     UPDATE pypeline_node SET lease_until = shift(now(), :lease)

@@ -97,6 +97,9 @@ def test_a_command_that_was_added_is_found():
     [
         (InvalidPayload("a payload\nof two lines"), 2),
         (MissingExtra("This", "workers"), 2),
+        (ModuleNotFoundError("No module named 'celery.app'", name="celery.app"), 2),
+        (ModuleNotFoundError("No module named 'psycopg'", name="psycopg"), 2),
+        (ModuleNotFoundError("No module named 'else'", name="else"), 1),
         (DatabaseUnavailable("sqlite:///x", "locked"), 3),
         (SchemaNotReady("too new"), 3),
         (PypelineError("else"), 1),
@@ -110,6 +113,12 @@ def test_an_error_is_one_line_on_stderr_and_a_code(error, code):
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_package_that_is_missing_is_told_with_its_extra():
+    done = CliRunner().invoke(_raising(ModuleNotFoundError("no psycopg", name="psycopg")), ["fail"])
+
+    assert done.stderr == "error: PostgreSQL needs more packages: pip install 'pypeline[postgres]'\n"
 
 
 def test_an_unexpected_error_tells_how_to_see_more():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import make_url
 
 from pypeline.errors import DatabaseUnavailable
+from pypeline.store import connections as module
 from pypeline.store.connections import Connections, NeedsAllLocks
 from pypeline.store.dialects import SqliteDialect
 
@@ -151,3 +154,19 @@ def test_a_thread_goes_on_after_its_connections_were_closed(connections):
     connections.transact(insert)
 
     assert count(connections) == 1
+
+
+def test_the_child_of_a_fork_opens_its_own_and_leaves_the_parents_open(connections, dialect, monkeypatch):
+    before, parents = dialect.connected, connections.current()
+    child = SimpleNamespace(getpid=lambda: -1)
+
+    with monkeypatch.context() as forked:
+        forked.setattr(module, "os", child)
+        connections.transact(insert)
+        assert connections.current() is not parents
+        connections.close()
+    gc.collect()
+
+    assert dialect.connected == before + 1
+    assert parents.execute("SELECT count(*) FROM t").fetchone() == (1,)
+    parents.close()
