@@ -3,8 +3,9 @@ What a node costs embedded (SQLite, a Celery worker with threads in this process
 
     python benchmarks/embedded.py [--large] [--rounds N] [--json]
 
-Each round runs every shape and, right after it, the same number of bare tasks in the same kind of worker. Shown are the medians of
-the rounds: milliseconds of wall time and of CPU (all threads) per node, and their ratio to the bare tasks of the same round.
+Each round runs every shape and, right after it, the same number of bare tasks in the same kind of worker.
+Shown are the medians of the rounds: milliseconds of wall time and of CPU (all threads) per node, and their
+ratio to the bare tasks of the same round.
 """
 
 from __future__ import annotations
@@ -23,11 +24,10 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from shapes import Shape, chain, fan, layers, small_runs, write_configuration
-
 from pypeline.bootstrap import System, build
 from pypeline.config import Settings, load_config
 from pypeline.tasks.embedded import EmbeddedWorker, embedded_app
+from shapes import Shape, chain, fan, layers, small_runs, write_configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,9 @@ class Row:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--large", action="store_true", help="also a fan of 10,000")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
@@ -151,9 +153,7 @@ class _Countdown:
 
 
 def _run_all(system: System, shape: Shape) -> None:
-    runs = [
-        system.application.invoke(shape.pipeline_id, trigger="python") for _ in range(shape.runs)
-    ]
+    runs = [system.application.invoke(shape.pipeline_id, trigger="python") for _ in range(shape.runs)]
     for run_id in runs:
         state = system.application.wait(run_id, timeout=300)
         assert state == "success", f"{shape.name} ended {state}"

@@ -47,8 +47,9 @@ def fan(width: int) -> Shape:
 
 def layers(depth: int, width: int, parents: int) -> Shape:
     """Layers in which each node follows some random ones of the layer above; the same ones every time."""
-    drawn = random.Random(depth * width)  # noqa: S311 - a fixed shape, no secret
-    adjacency: dict[str, list[str]] = {f"l{level}n{index}": [] for level in range(depth) for index in range(width)}
+    drawn = random.Random(depth * width)
+    names = [f"l{level}n{index}" for level in range(depth) for index in range(width)]
+    adjacency: dict[str, list[str]] = {name: [] for name in names}
     for level in range(1, depth):
         for index in range(width):
             for parent in drawn.sample(range(width), parents):

@@ -133,6 +133,37 @@ def test_nodes_come_by_position_and_item_up_to_the_limit(start, store):
     assert [(node.name, node.item) for node in store.nodes(run.run_id, limit=3)] == nodes[:3]
 
 
+def test_nodes_come_without_their_items_where_those_are_not_wanted(start, store):
+    run = start(mapping())
+    run.list("list", 5)
+
+    nodes = store.nodes(run.run_id, limit=9, items=False)
+
+    assert [(node.name, node.item) for node in nodes] == [("list", None), ("each", None), ("end", None)]
+
+
+def test_one_node_or_item_is_found_by_its_place(start, store):
+    run = start(mapping())
+    run.list("list", 2)
+    run.fail("each", 1, delay=9)
+
+    node, item = store.node(run.run_id, 1), store.node(run.run_id, 1, 1)
+
+    assert (node.name, node.item, node.state) == ("each", None, NodeState.RUNNING)
+    assert (item.name, item.item, item.state) == ("each", 1, NodeState.RETRYING)
+    assert store.node(run.run_id, 1, 2) is None
+    assert store.node("nope", 0) is None
+
+
+def test_runs_are_found_by_the_beginning_of_their_id(start, store):
+    run, _ = start(chain(1)), start(chain(1))
+
+    found = store.runs(RunFilter(prefix=run.run_id[:13]))
+
+    assert [one.run_id for one in found] == [run.run_id]
+    assert store.runs(RunFilter(prefix="%")) == []
+
+
 def test_nodes_are_found_by_state(start, store):
     run = start(chain(3))
     run.succeed("n0")

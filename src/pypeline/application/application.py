@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from pypeline.application import documents, owners
 from pypeline.errors import InvalidPayload, NotPossible, UnknownNode
 from pypeline.runs.states import NodeState
-from pypeline.store.base import RunFilter
+from pypeline.store.base import NODE, RunFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pypeline.config import Config
     from pypeline.engine import Engine
     from pypeline.runs.plan import Plan
     from pypeline.runs.states import RunState
-    from pypeline.store.base import NodeRecord, RunRecord
+    from pypeline.store.base import AttemptRecord, NodeRecord, RunRecord
     from pypeline.types import JsonObject, JsonValue
 
 _FIRST_LOOK = 0.005  # seconds
@@ -69,9 +69,46 @@ class Application:
         """Runs, newest first."""
         return self._store.runs(wanted or RunFilter())
 
-    def nodes(self, run_id: str, *, limit: int = documents.MOST_NODES) -> list[NodeRecord]:
-        """The first nodes of a run, items behind their node."""
-        return self._store.nodes(run_id, limit=limit)
+    def plan(self, run_id: str) -> Plan:
+        """The definition that a run started with. Raises UnknownRun."""
+        return self._engine.plans.of_run(run_id)
+
+    def nodes(
+        self,
+        run_id: str,
+        *,
+        limit: int = documents.MOST_NODES,
+        states: frozenset[NodeState] = frozenset(),
+        items: bool = True,
+    ) -> list[NodeRecord]:
+        """The first nodes of a run, items behind their node; those in ``states``, where any are named."""
+        return self._store.nodes(run_id, limit=limit, states=states, items=items)
+
+    def node(self, run_id: str, position: int, item: int = NODE) -> NodeRecord | None:
+        """One node or item; None if there is none."""
+        return self._store.node(run_id, position, item)
+
+    def attempts(self, run_id: str) -> list[AttemptRecord]:
+        """The attempts of a run that failed or were lost, oldest first."""
+        return self._store.attempts(run_id)
+
+    def logs(self, run_id: str, position: int, item: int = NODE) -> list[tuple[int, str]]:
+        """What the attempts of a node printed and logged: (attempt, text), oldest first."""
+        return self._store.logs(run_id, position, item)
+
+    def result(self, run_id: str, position: int) -> str | None:
+        """A node's result as JSON text; None where it has none, or where `elements` holds it."""
+        return self._store.result(run_id, position)
+
+    def element_count(self, run_id: str, position: int) -> int | None:
+        """How many parts a result has; None where it is kept whole."""
+        return self._store.element_count(run_id, position)
+
+    def elements(
+        self, run_id: str, position: int, start: int = 0, stop: int | None = None
+    ) -> Iterator[str | None]:
+        """The JSON texts of a result that is kept in parts."""
+        return self._store.elements(run_id, position, start, stop)
 
     def document(self, run_id: str) -> dict[str, Any]:
         """A run with its first nodes and their results, as JSON."""
@@ -103,7 +140,7 @@ class Application:
     def cancel(self, run_id: str) -> RunState:
         """End a run; one whose process is gone is ended at once. Answers its state."""
         run = self._store.run(run_id)
-        if not run.state.is_terminal and self._is_orphan(run):
+        if not run.state.is_terminal and self.is_orphan(run):
             self._engine.cancel(run_id)
             self._engine.take_over(run_id, owner=run.broker)
         return self._engine.cancel(run_id)
@@ -119,14 +156,15 @@ class Application:
             self._engine.retry(run_id, from_node=from_node)
         elif not owners.is_embedded(run.broker):
             raise NotPossible(run_id, "it is still going; its workers finish it")
-        elif not self._is_orphan(run):
+        elif not self.is_orphan(run):
             raise NotPossible(run_id, f"it is still going, in {owners.describe(run.broker)}")
         elif from_node is not None:
             raise NotPossible(run_id, "it has not finished: retry it without --from first")
         else:
             self._engine.take_over(run_id, owner=run.broker)
 
-    def _is_orphan(self, run: RunRecord) -> bool:
+    def is_orphan(self, run: RunRecord) -> bool:
+        """True if the process that an embedded run lived in is gone."""
         if not owners.is_embedded(run.broker):
             return False
         seen = self._store.owner_seen(run.broker)

@@ -28,7 +28,6 @@ _ITEM = re.compile(r"(.+)\[(\d+)\]")
 _MOST_ATTEMPTS = 20
 _MOST_LOGS = 3
 _LOG_TAIL = 12  # lines
-_MOST_READ = 100_000
 
 
 def print_run(system: System, run_id: str, console: Console) -> None:
@@ -45,13 +44,13 @@ def print_node(system: System, run_id: str, name: str, console: Console) -> None
     item = NODE if node.item is None else node.item
     attempts = [
         attempt
-        for attempt in system.store.attempts(run_id)
+        for attempt in system.application.attempts(run_id)
         if (attempt.ref.position, attempt.ref.item) == (node.position, item)
     ]
     if attempts:
         _heading("attempts that did not succeed", console)
         console.print(attempts_table(attempts, {node.position: node.name}, console))
-    for attempt, text in system.store.logs(run_id, node.position, item):
+    for attempt, text in system.application.logs(run_id, node.position, item):
         _heading(f"log of attempt {attempt}", console)
         console.print(Text(text.rstrip("\n")), soft_wrap=True)
     if node.error is not None:
@@ -64,10 +63,10 @@ def print_node(system: System, run_id: str, name: str, console: Console) -> None
 
 
 def _print_attempts(system: System, run_id: str, console: Console) -> None:
-    attempts = system.store.attempts(run_id)
+    attempts = system.application.attempts(run_id)
     if not attempts:
         return
-    names = dict(enumerate(system.engine.plans.of_run(run_id).dag.names))
+    names = dict(enumerate(system.application.plan(run_id).dag.names))
     _heading("attempts that did not succeed", console)
     console.print(attempts_table(attempts[-_MOST_ATTEMPTS:], names, console))
     if len(attempts) > _MOST_ATTEMPTS:
@@ -75,10 +74,10 @@ def _print_attempts(system: System, run_id: str, console: Console) -> None:
 
 
 def _print_failed_logs(system: System, run_id: str, console: Console) -> None:
-    failed = system.store.nodes(run_id, limit=_MOST_LOGS, states=frozenset({NodeState.FAILED}))
+    failed = system.application.nodes(run_id, limit=_MOST_LOGS, states=frozenset({NodeState.FAILED}))
     for node in failed:
         item = NODE if node.item is None else node.item
-        for attempt, text in system.store.logs(run_id, node.position, item)[-1:]:
+        for attempt, text in system.application.logs(run_id, node.position, item)[-1:]:
             lines = text.rstrip("\n").splitlines()
             _heading(f"log of {_label(node)}, attempt {attempt}", console)
             console.print(Text("\n".join(lines[-_LOG_TAIL:])), soft_wrap=True)
@@ -99,14 +98,14 @@ def _print_node_facts(node: NodeRecord, console: Console) -> None:
 
 
 def _node(system: System, run_id: str, name: str) -> NodeRecord:
-    plan = system.engine.plans.of_run(run_id)
+    plan = system.application.plan(run_id)
     found = _ITEM.fullmatch(name) if name not in plan.dag.positions else None
-    node, item = (found[1], int(found[2])) if found else (name, None)
-    if node in plan.dag.positions:
-        for record in system.store.nodes(run_id, limit=_MOST_READ):
-            if (record.name, record.item) == (node, item):
-                return record
-    raise UnknownNode(plan.pipeline_id, name, plan.dag.names)
+    node, item = (found[1], int(found[2])) if found else (name, NODE)
+    position = plan.dag.positions.get(node)
+    record = None if position is None else system.application.node(run_id, position, item)
+    if record is None:
+        raise UnknownNode(plan.pipeline_id, name, plan.dag.names)
+    return record
 
 
 def _whole_result(system: System, run_id: str, node: NodeRecord, console: Console) -> str:

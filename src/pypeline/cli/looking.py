@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,16 +9,15 @@ from pypeline.application.documents import why_it_waits
 from pypeline.runs.states import NodeState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from pypeline.bootstrap import System
     from pypeline.runs.outcome import ErrorInfo
     from pypeline.runs.plan import Plan
-    from pypeline.store.base import NodeRecord, RunRecord, Store
+    from pypeline.store.base import NodeRecord, RunRecord
 
 FEW = 60
-"""Up to so many nodes and items, all of them are read at each look."""
+"""Up to so many nodes, all of them are read at each look; items never are."""
 
 _FAILED = frozenset({NodeState.FAILED})
 _MOVING = frozenset({NodeState.RUNNING, NodeState.RETRYING})
@@ -43,7 +41,6 @@ class Row:
     error: ErrorInfo | None
     done: int | None = None
     total: int | None = None
-    failed: int = 0
 
     @property
     def label(self) -> str:
@@ -53,15 +50,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """
-    A run at one moment.
-
-    ``complete`` says that ``rows`` has every node; else what failed comes first, then what moves.
-    """
+    """A run at one moment. Where its nodes are many, ``rows`` has what failed, then what moves."""
 
     run: RunRecord
     rows: tuple[Row, ...]
-    complete: bool
 
     @property
     def total(self) -> int:
@@ -79,74 +71,32 @@ class Looker:
 
     def __init__(self, system: System, run_id: str) -> None:
         self._application = system.application
-        self._store = system.store
         self._run_id = run_id
-        self._plan: Plan = system.engine.plans.of_run(run_id)
-        self._totals: dict[int, int] = {}
+        self._plan: Plan = system.application.plan(run_id)
 
     def look(self, room: int = FEW) -> Snapshot:
-        """The run now, with at most ``room`` rows where it is large."""
+        """The run now: all nodes where they are few, else at most ``room`` of those that matter."""
         run = self._application.run(self._run_id)
-        if sum(run.counts.values()) <= FEW:
-            nodes = self._store.nodes(self._run_id, limit=FEW)
-            return Snapshot(run, _folded(nodes), complete=True)
-        failed = self._store.nodes(self._run_id, limit=max(1, room // 2), states=_FAILED)
-        moving = self._store.nodes(self._run_id, limit=max(1, room - len(failed)), states=_MOVING)
-        rows = tuple(self._row(node) for node in (*failed, *moving))
-        return Snapshot(run, rows, complete=False)
+        if len(self._plan.dag) <= FEW:
+            nodes = self._application.nodes(self._run_id, limit=FEW, items=False)
+        else:
+            failed = self._application.nodes(self._run_id, limit=max(1, room // 2), states=_FAILED)
+            left = max(1, room - len(failed))
+            nodes = [*failed, *self._application.nodes(self._run_id, limit=left, states=_MOVING)]
+        return Snapshot(run, tuple(map(self._row, nodes)))
 
     def _row(self, node: NodeRecord) -> Row:
-        total = self._items_of(node)
-        done = None if total is None else total - node.waiting
-        return _row(node, done=done, total=total)
-
-    def _items_of(self, node: NodeRecord) -> int | None:
-        """How many items a node that maps has, which does not change while it runs."""
-        if node.item is not None or self._plan.steps[node.position].for_each is None:
-            return None
-        if node.position not in self._totals:
-            self._totals[node.position] = item_count(self._store, self._plan, self._run_id, node.position)
-        return self._totals[node.position]
-
-
-def item_count(store: Store, plan: Plan, run_id: str, position: int) -> int:
-    """How many items (or batches) a node that maps has; 0 as long as its list is not there."""
-    step = plan.steps[position]
-    length = 0 if step.for_each is None else store.element_count(run_id, step.for_each) or 0
-    return -(-length // step.batch_size)
-
-
-def _folded(nodes: Iterable[NodeRecord]) -> tuple[Row, ...]:
-    """One row a node, its items counted."""
-    items: dict[int, list[NodeRecord]] = defaultdict(list)
-    alone = []
-    for node in nodes:
-        if node.item is None:
-            alone.append(node)
-        else:
-            items[node.position].append(node)
-    return tuple(_with_items(node, items[node.position]) for node in alone)
-
-
-def _with_items(node: NodeRecord, items: list[NodeRecord]) -> Row:
-    if not items:
-        return _row(node)
-    done = sum(item.state.is_terminal for item in items)
-    failed = sum(item.state is NodeState.FAILED for item in items)
-    return _row(node, done=done, total=len(items), failed=failed)
-
-
-def _row(node: NodeRecord, *, done: int | None = None, total: int | None = None, failed: int = 0) -> Row:
-    return Row(
-        name=node.name,
-        item=node.item,
-        state=node.state,
-        started_at=node.started_at,
-        finished_at=node.finished_at,
-        attempt=node.attempt,
-        why=why_it_waits(node),
-        error=node.error,
-        done=done,
-        total=total,
-        failed=failed,
-    )
+        total = node.items
+        waiting = node.waiting if node.state is NodeState.RUNNING else 0
+        return Row(
+            name=node.name,
+            item=node.item,
+            state=node.state,
+            started_at=node.started_at,
+            finished_at=node.finished_at,
+            attempt=node.attempt,
+            why=why_it_waits(node),
+            error=node.error,
+            done=None if total is None else total - waiting,
+            total=total,
+        )

@@ -162,7 +162,7 @@ def live_picture(snapshot: Snapshot, console: Console, *, room: int) -> Renderab
     parts: list[RenderableType] = [_head(snapshot, console, now)]
     if rows:
         parts.append(_rows_table(rows, console, now))
-    if not snapshot.complete or len(rows) < len(snapshot.rows):
+    if len(rows) < snapshot.total:
         rest = tally(snapshot.run.counts)
         rest.no_wrap, rest.overflow = True, "ellipsis"
         parts.append(rest)
@@ -210,8 +210,7 @@ def _most_telling(rows: tuple[Row, ...], room: int) -> list[Row]:
 def _note(row: Row) -> Text:
     parts = []
     if row.total is not None:
-        failed = f", {row.failed:,} failed" if row.failed else ""
-        parts.append(f"{row.done:,} of {row.total:,} items{failed}")
+        parts.append(f"{row.done:,} of {row.total:,} items")
     if row.attempt > 1:
         parts.append(f"attempt {row.attempt}")
     if row.error is not None:

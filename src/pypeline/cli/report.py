@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from pypeline.application import owners
 from pypeline.cli import words
-from pypeline.cli.looking import item_count
 from pypeline.cli.marks import tally
 from pypeline.cli.tables import errors_list, nodes_table, results_list, run_line, shown_id
 from pypeline.runs.states import NodeState, RunState
@@ -76,16 +74,13 @@ def _print_errors(system: System, run: RunRecord, console: Console) -> None:
 def _print_nodes(system: System, run: RunRecord, console: Console) -> None:
     """The table of nodes: all of them where they are few, else those that failed first."""
     run_id = run.run_id
-    read = system.store.nodes(run_id, limit=_MOST_READ)
-    nodes = [node for node in read if node.item is None]
+    nodes = system.application.nodes(run_id, limit=_MOST_NODES + 1, items=False)
     if len(nodes) > _MOST_NODES:
-        nodes = _most_telling(nodes, system.store.nodes(run_id, limit=_FIRST_NODES, states=_FAILED))
-    plan = system.engine.plans.of_run(run_id)
-    mapped = (node.position for node in nodes if plan.steps[node.position].for_each is not None)
-    items = {position: item_count(system.store, plan, run_id, position) for position in mapped}
+        failed = system.application.nodes(run_id, limit=_FIRST_NODES, states=_FAILED, items=False)
+        nodes = _most_telling(nodes, failed)
     console.print()
-    console.print(nodes_table(nodes, items, console), soft_wrap=True)
-    left_out = len(plan.dag) - len(nodes)
+    console.print(nodes_table(nodes, console), soft_wrap=True)
+    left_out = len(system.application.plan(run_id).dag) - len(nodes)
     if left_out:
         line = Text(f"   … and {words.counted(left_out, 'more node')}; in all ")
         console.print(line.append_text(tally(run.counts)), soft_wrap=True)
@@ -93,7 +88,7 @@ def _print_nodes(system: System, run: RunRecord, console: Console) -> None:
 
 def errors_of(system: System, run_id: str) -> list[tuple[str, ErrorInfo]]:
     """What failed, by label, with its error; of a node whose items failed the items."""
-    failed = system.store.nodes(run_id, limit=_MOST_READ, states=_FAILED)
+    failed = system.application.nodes(run_id, limit=_MOST_READ, states=_FAILED)
     of_items = {node.position for node in failed if node.item is not None}
     return [
         (label(node), node.error)
@@ -104,20 +99,20 @@ def errors_of(system: System, run_id: str) -> list[tuple[str, ErrorInfo]]:
 
 def final_results(system: System, run_id: str) -> dict[str, JsonValue]:
     """The results of the nodes that nothing follows, by name: the first few that have one."""
-    plan = system.engine.plans.of_run(run_id)
+    plan = system.application.plan(run_id)
     found = {plan.dag.names[at]: result_of(system, run_id, at) for at in plan.sinks[:_MOST_RESULTS]}
     return {name: result for name, result in found.items() if result is not None}
 
 
 def result_of(system: System, run_id: str, position: int) -> JsonValue:
     """The result at a position; of one with very many elements the first."""
-    text = system.store.result(run_id, position)
+    text = system.application.result(run_id, position)
     if text is not None:
         value: JsonValue = json.loads(text)
         return value
-    if system.store.element_count(run_id, position) is None:
+    if system.application.element_count(run_id, position) is None:
         return None
-    parts = islice(system.store.elements(run_id, position, 0, _MOST_ELEMENTS), _MOST_ELEMENTS)
+    parts = islice(system.application.elements(run_id, position, 0, _MOST_ELEMENTS), _MOST_ELEMENTS)
     return [None if part is None else json.loads(part) for part in parts]
 
 
@@ -134,10 +129,7 @@ def _next_steps(system: System, run: RunRecord, console: Console) -> list[str]:
 
 def is_abandoned(system: System, run: RunRecord) -> bool:
     """True for an unfinished run of a process that is gone."""
-    if run.state.is_terminal or not owners.is_embedded(run.broker):
-        return False
-    seen = system.store.owner_seen(run.broker)
-    return not owners.is_alive(run.broker, seen=seen, lease=system.engine.lease)
+    return not run.state.is_terminal and system.application.is_orphan(run)
 
 
 def sentence(system: System, run_id: str) -> str:
@@ -161,5 +153,5 @@ def label(node: NodeRecord) -> str:
 
 def _most_telling(nodes: list[NodeRecord], failed: list[NodeRecord]) -> list[NodeRecord]:
     """Those that failed and then the first ones, in their order."""
-    chosen = {node.position: node for node in (*failed, *nodes) if node.item is None}
+    chosen = {node.position: node for node in (*failed, *nodes)}
     return sorted(list(chosen.values())[:_FIRST_NODES], key=lambda node: node.position)

@@ -11,17 +11,16 @@ if TYPE_CHECKING:
     from pypeline.application import Application
 
 _ID_LENGTH = 36
-_MOST_SEARCHED = 500
+_SHOWN = 3
 
 
 def resolve(application: Application, text: str) -> str:
     """The id of the one run that begins so. Raises UnknownRun, and InvalidInput where several do."""
     if len(text) >= _ID_LENGTH:
         return application.run(text).run_id
-    recent = application.runs(RunFilter(limit=_MOST_SEARCHED))
-    matching = [run.run_id for run in recent if run.run_id.startswith(text.lower())]
+    matching = [run.run_id for run in application.runs(RunFilter(prefix=text.lower(), limit=_SHOWN))]
     if not matching:
         raise UnknownRun(text)
     if len(matching) > 1:
-        raise InvalidInput(f"{text!r} begins the ids of {len(matching)} runs: {', '.join(matching[:3])} …")
+        raise InvalidInput(f"{text!r} begins the ids of several runs: {', '.join(matching)} …")
     return matching[0]

@@ -64,12 +64,8 @@ def runs_table(runs: Iterable[RunRecord], console: Console) -> Text:
     return aligned(header, rows, width=console.width, right=frozenset({4}), elastic=(6, 2))
 
 
-def nodes_table(nodes: Iterable[NodeRecord], items: Mapping[int, int], console: Console) -> Text:
-    """
-    Nodes, a line each, with their results shortened.
-
-    ``items`` tells by position how many items a node has.
-    """
+def nodes_table(nodes: Iterable[NodeRecord], console: Console) -> Text:
+    """Nodes, a line each, with their results shortened."""
     now = datetime.now(UTC)
     rows = [
         (
@@ -78,7 +74,7 @@ def nodes_table(nodes: Iterable[NodeRecord], items: Mapping[int, int], console: 
             word(node.state),
             words.took(node.started_at, node.finished_at, now=now),
             str(node.attempt or ""),
-            _said(node, items),
+            _said(node),
         )
         for node in nodes
     ]
@@ -137,15 +133,15 @@ def _result_lines(result: JsonValue, width: int) -> list[str]:
     return [*lines, f"… {words.counted(left, 'more key')}"] if left else lines
 
 
-def _said(node: NodeRecord, items: Mapping[int, int]) -> Text:
+def _said(node: NodeRecord) -> Text:
     if node.error is not None:
         return Text(_shown_error(node.error))
     if node.result == "null":
         return Text("")
     if node.result is not None:
         return Text(words.shortened(node.result, _RESULT_WIDTH))
-    if node.position in items:
-        return Text(words.counted(items[node.position], "item"), "dim")
+    if node.items is not None:
+        return Text(words.counted(node.items, "item"), "dim")
     return Text("" if node.elements is None else f"a list of {node.elements:,}", "dim")
 
 

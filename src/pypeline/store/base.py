@@ -128,9 +128,9 @@ class NodeRecord:
     """
     A node (``item`` None) or one of its items as it stands.
 
-    ``result`` is JSON text; None where there is none, or where it is kept as ``elements`` items.
-    ``waiting`` counts the predecessors (or, of a ``forEach`` node that runs, the items) that have not
-    ended.
+    ``result`` is JSON text; None where there is none, or where it is kept in so many ``elements``.
+    ``items`` is how many a ``forEach`` node has. ``waiting`` counts the predecessors (or, of a ``forEach``
+    node that runs, the items) that have not ended.
     """
 
     name: str
@@ -148,12 +148,13 @@ class NodeRecord:
     due_at: datetime | None
     result: str | None
     elements: int | None
+    items: int | None
     error: ErrorInfo | None
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
-    """An attempt that failed, was lost, or was given back."""
+    """An attempt that failed or was lost."""
 
     ref: AttemptRef
     outcome: str
@@ -187,12 +188,13 @@ class Resent:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs to list, newest first: all conditions must hold."""
+    """Which runs to list, newest first: all conditions must hold. ``prefix`` is how their ids begin."""
 
     pipeline_id: str | None = None
     states: frozenset[RunState] = frozenset()
     limit: int = 50
     after: str | None = None
+    prefix: str | None = None
 
 
 class Store(Protocol):
@@ -312,9 +314,12 @@ class Store(Protocol):
         """Runs, newest first."""
 
     def nodes(
-        self, run_id: str, *, limit: int, states: frozenset[NodeState] = frozenset()
+        self, run_id: str, *, limit: int, states: frozenset[NodeState] = frozenset(), items: bool = True
     ) -> list[NodeRecord]:
-        """The first nodes of a run by position and item."""
+        """The first nodes of a run by position and item; without ``items`` the nodes alone."""
+
+    def node(self, run_id: str, position: int, item: int = NODE) -> NodeRecord | None:
+        """One node or item; None if there is none."""
 
     def attempts(self, run_id: str) -> list[AttemptRecord]:
         """The history of a run: attempts that did not succeed, oldest first."""

@@ -125,16 +125,26 @@ def run(connection: Connection, run_id: str, *, app: str) -> RunRecord:
 
 
 def nodes(
-    connection: Connection, run_id: str, *, limit: int, states: frozenset[NodeState]
+    connection: Connection, run_id: str, *, limit: int, states: frozenset[NodeState], items: bool
 ) -> list[NodeRecord]:
-    """The first nodes of a run."""
+    """The first nodes of a run, with or without their items."""
     node = tables.node.c
     statement = (
         select(tables.node).where(node.run_id == run_id).order_by(node.position, node.item).limit(limit)
     )
     if states:
         statement = statement.where(node.state.in_(sorted(states)))
+    if not items:
+        statement = statement.where(node.item == NODE)
     return [_node_record(row) for row in connection.execute(statement).mappings()]
+
+
+def node(connection: Connection, run_id: str, *, position: int, item: int) -> NodeRecord | None:
+    """One node or item."""
+    key = tables.node.c
+    statement = select(tables.node).where(key.run_id == run_id, key.position == position, key.item == item)
+    row = connection.execute(statement).mappings().one_or_none()
+    return None if row is None else _node_record(row)
 
 
 def attempts(connection: Connection, run_id: str) -> list[AttemptRecord]:
@@ -155,6 +165,8 @@ def _runs_where(wanted: RunFilter, *, app: str) -> Select[Any]:
         statement = statement.where(run_.pipeline_id == wanted.pipeline_id)
     if wanted.states:
         statement = statement.where(run_.state.in_(sorted(wanted.states)))
+    if wanted.prefix is not None:
+        statement = statement.where(run_.id.startswith(wanted.prefix, autoescape=True))
     if wanted.after is not None:
         last = select(run_.created_at).where(run_.id == wanted.after).scalar_subquery()
         older = or_(run_.created_at < last, and_(run_.created_at == last, run_.id < wanted.after))
@@ -196,7 +208,18 @@ def _run_record(row: Mapping[Any, Any], counts: Mapping[NodeState, int]) -> RunR
 
 
 def _node_record(row: Mapping[Any, Any]) -> NodeRecord:
-    same = ("name", "position", "attempt", "tries", "waiting", "queue", "worker", "result", "elements")
+    same = (
+        "name",
+        "position",
+        "attempt",
+        "tries",
+        "waiting",
+        "queue",
+        "worker",
+        "result",
+        "elements",
+        "items",
+    )
     times = ("queued_at", "started_at", "finished_at", "due_at")
     return NodeRecord(
         **{name: row[name] for name in (*same, *times)},

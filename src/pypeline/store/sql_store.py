@@ -171,9 +171,12 @@ class SqlStore:
         return self._ask(partial(questions.runs, wanted=wanted, app=self._app))
 
     def nodes(
-        self, run_id: str, *, limit: int, states: frozenset[NodeState] = frozenset()
+        self, run_id: str, *, limit: int, states: frozenset[NodeState] = frozenset(), items: bool = True
     ) -> list[NodeRecord]:
-        return self._ask(partial(questions.nodes, run_id=run_id, limit=limit, states=states))
+        return self._ask(partial(questions.nodes, run_id=run_id, limit=limit, states=states, items=items))
+
+    def node(self, run_id: str, position: int, item: int = NODE) -> NodeRecord | None:
+        return self._ask(partial(questions.node, run_id=run_id, position=position, item=item))
 
     def attempts(self, run_id: str) -> list[AttemptRecord]:
         return self._ask(partial(questions.attempts, run_id=run_id))

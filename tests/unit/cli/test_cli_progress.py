@@ -69,7 +69,7 @@ def test_a_picture_fits_its_room(states, room, width):
     rows = tuple(row(f"a-node-with-a-name-{at}", state, why="waits " * 30) for at, state in enumerate(states))
     counts = {state: states.count(state) for state in NodeState}
 
-    lines = drawn(Snapshot(run_of(counts), rows, complete=True), width=width, room=room)
+    lines = drawn(Snapshot(run_of(counts), rows), width=width, room=room)
 
     assert len(lines) <= room + 2
     assert all(len(line) <= width for line in lines)
@@ -79,7 +79,7 @@ def test_where_there_is_no_room_what_failed_is_shown_first():
     rows = (*(row(f"ok{at}") for at in range(30)), row("broken", NodeState.FAILED))
     counts = {NodeState.SUCCESS: 30, NodeState.FAILED: 1}
 
-    lines = drawn(Snapshot(run_of(counts), rows, complete=True), room=3)
+    lines = drawn(Snapshot(run_of(counts), rows), room=3)
 
     assert any("broken" in line for line in lines)
     assert "1 failed, 30 success" in lines[-1]
@@ -88,7 +88,7 @@ def test_where_there_is_no_room_what_failed_is_shown_first():
 def test_the_head_counts_what_has_ended():
     counts = {NodeState.SUCCESS: 6_000, NodeState.QUEUED: 4_000}
 
-    head, *_ = drawn(Snapshot(run_of(counts), (), complete=False))
+    head, *_ = drawn(Snapshot(run_of(counts), ()))
 
     assert "6,000 of 10,000" in head
 
@@ -96,13 +96,13 @@ def test_the_head_counts_what_has_ended():
 def test_items_attempts_and_errors_stand_beside_their_node():
     error = ErrorInfo("ValueError", "not\nthis")
     rows = (
-        row("map", NodeState.RUNNING, done=2, total=9, failed=1),
+        row("map", NodeState.RUNNING, done=2, total=9),
         row("again", NodeState.RETRYING, attempt=2, error=error),
     )
 
-    lines = drawn(Snapshot(run_of({NodeState.RUNNING: 2}), rows, complete=True))
+    lines = drawn(Snapshot(run_of({NodeState.RUNNING: 2}), rows))
 
-    assert "2 of 9 items, 1 failed" in lines[1]
+    assert "2 of 9 items" in lines[1]
     assert "attempt 2  ValueError: not this" in lines[2]
 
 
@@ -132,7 +132,7 @@ def test_a_tally_leaves_out_what_is_not_there():
 def test_lines_are_printed_on_a_change_only():
     screen = console()
     view = LineView(screen)
-    snapshot = Snapshot(run_of({NodeState.RUNNING: 1}), (), complete=True)
+    snapshot = Snapshot(run_of({NodeState.RUNNING: 1}), ())
 
     with view:
         view.show(snapshot)
@@ -147,7 +147,7 @@ def test_lines_become_rare():
     view = LineView(screen, clock=lambda: float(next(clock)))
 
     for done in range(5_000):
-        view.show(Snapshot(run_of({NodeState.SUCCESS: done}), (), complete=True))
+        view.show(Snapshot(run_of({NodeState.SUCCESS: done}), ()))
 
     assert 20 < len(screen.file.getvalue().splitlines()) < 250
 
@@ -157,7 +157,7 @@ def test_a_quiet_view_says_sentences_only():
     view = LineView(screen, quiet=True)
 
     view.begin("r", "demo")
-    view.show(Snapshot(run_of({}), (), complete=True))
+    view.show(Snapshot(run_of({}), ()))
     view.say("Cancelling.")
 
     assert screen.file.getvalue() == "Cancelling.\n"
@@ -180,7 +180,7 @@ def test_a_live_view_leaves_nothing_behind_but_what_was_said():
     rows = tuple(row(f"n{at}") for at in range(50))
 
     with view:
-        view.show(Snapshot(run_of({NodeState.SUCCESS: 50}), rows, complete=True))
+        view.show(Snapshot(run_of({NodeState.SUCCESS: 50}), rows))
         view.say("Cancelling.")
 
     assert view.room == 6

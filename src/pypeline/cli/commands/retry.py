@@ -55,7 +55,7 @@ def _retry(text: str, from_node: str | None, config_path: str | None, wishes: Wi
     config = read_config(config_path, settings)
     with open_system(settings, config) as system:
         run_id = resolve(system.application, text)
-        plan = system.engine.plans.of_run(run_id)
+        plan = system.application.plan(run_id)
 
         def begin() -> str:
             system.application.retry(run_id, from_node=from_node)
