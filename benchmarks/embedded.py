@@ -134,7 +134,7 @@ def table(rows: list[Row]) -> str:
         f"{row.bare_cpu_ms:>8.2f}{row.wall_ratio:>8.2f}{row.cpu_ratio:>8.2f}"
         for row in rows
     ]
-    return "\n".join([header, *lines])
+    return "\n".join([header, *lines, *_growth(rows)])
 
 
 class _Countdown:
@@ -150,6 +150,16 @@ class _Countdown:
             self._left -= 1
             if not self._left:
                 self.reached.set()
+
+
+def _growth(rows: list[Row]) -> list[str]:
+    """How much more a node costs in a run ten times as large."""
+    fans = [row for row in rows if row.shape.startswith("fan")]
+    if len(fans) != 2:  # noqa: PLR2004 - the small one and the large one
+        return []
+    small, large = fans
+    wall, cpu = large.wall_ms / small.wall_ms, large.cpu_ms / small.cpu_ms
+    return [f"{large.shape} against {small.shape}: {wall:.2f} of the time a node, {cpu:.2f} of the CPU"]
 
 
 def _run_all(system: System, shape: Shape) -> None:
