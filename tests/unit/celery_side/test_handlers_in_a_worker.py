@@ -88,6 +88,10 @@ def test_a_handler_that_outlives_its_limit_is_timed_out(handlers):
     assert outcome.error.message == "timed out after 0.1 s"
 
 
+@pytest.mark.skipif(
+    sys.gettrace() is not None and sys.version_info < (3, 12),
+    reason="under a tracer CPython 3.11 spins while an exception is pending in a thread that blocks",
+)
 def test_a_handler_that_hangs_past_its_limit_is_timed_out_and_the_next_one_runs(handlers, caplog):
     go_on = threading.Event()
 
