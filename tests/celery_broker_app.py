@@ -14,7 +14,7 @@ from pypeline.tasks.chained import chain
 from pypeline.tasks.configure import configure_celery
 
 if TYPE_CHECKING:
-    from pypeline.store.base import AttemptRef
+    from pypeline.store.records import AttemptRef
 
 
 def make_app(broker: str, queue: str) -> Celery:

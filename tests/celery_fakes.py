@@ -13,7 +13,7 @@ from pypeline.engine.dispatcher import Message
 from pypeline.graph import Dag
 from pypeline.runs.outcome import Succeeded
 from pypeline.runs.plan import Plan, Step
-from pypeline.store.base import AttemptRef, Claim, Recorded, RunContext
+from pypeline.store.records import AttemptRef, Claim, Recorded, RunContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from pypeline.runs.outcome import ErrorInfo, Failed, Postponed, SkippedByHandler, Succeeded
 from pypeline.store import tables
-from pypeline.store.base import NODE, AttemptRef, Claim, NewRun, RunFilter
+from pypeline.store.records import NODE, AttemptRef, Claim, NewRun, RunFilter
 from pypeline.store.schema import upgrade
 from pypeline.store.sql_store import SqlStore, driver_url
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pypeline.runs.outcome import Outcome
     from pypeline.runs.plan import Plan
     from pypeline.runs.states import NodeState, RunState
-    from pypeline.store.base import NodeRecord, Ready, Recorded
+    from pypeline.store.records import NodeRecord, Ready, Recorded
 
 LEASE = 30.0
 BROKER = "memory://here"

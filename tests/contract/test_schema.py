@@ -25,7 +25,7 @@ from services import postgres_database
 OPENER = """
 import sys, uuid
 from sqlalchemy import create_engine
-from pypeline.store.base import NewRun
+from pypeline.store.records import NewRun
 from pypeline.store.schema import upgrade
 from pypeline.store.sql_store import SqlStore, driver_url
 from plans import chain

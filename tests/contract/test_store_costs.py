@@ -11,8 +11,8 @@ from sqlalchemy import create_engine
 from plans import fan, layers, mapping, plan_of
 from pypeline.runs.outcome import Succeeded
 from pypeline.runs.states import Flag
-from pypeline.store.base import WorkerBeat
 from pypeline.store.connections import Transaction
+from pypeline.store.records import WorkerBeat
 from pypeline.store.schema import upgrade
 from pypeline.store.sql_store import SqlStore, driver_url
 from services import postgres_database

@@ -10,7 +10,7 @@ from plans import plan_of, roots
 from pypeline.errors import IdempotencyConflict
 from pypeline.runs.states import NodeState, RunState
 from pypeline.store import tables
-from pypeline.store.base import NODE, NewRun, Ready
+from pypeline.store.records import NODE, NewRun, Ready
 
 if TYPE_CHECKING:
     from pypeline.store.sql_store import SqlStore

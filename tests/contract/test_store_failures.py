@@ -16,7 +16,7 @@ from pypeline.errors import DatabaseUnavailable, InvalidSetting
 from pypeline.runs.outcome import Succeeded
 from pypeline.runs.states import RunState
 from pypeline.store import dialects
-from pypeline.store.base import RunFilter
+from pypeline.store.records import RunFilter
 from pypeline.store.sql_store import SqlStore
 
 # Holds the write lock of a file until its input ends.
@@ -31,7 +31,7 @@ sys.stdin.read()
 FORKER = """
 import os, sys, uuid
 from pypeline.runs.outcome import Succeeded
-from pypeline.store.base import AttemptRef, NewRun, RunFilter
+from pypeline.store.records import AttemptRef, NewRun, RunFilter
 from pypeline.store.sql_store import SqlStore
 from plans import chain
 

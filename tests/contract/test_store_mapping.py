@@ -9,7 +9,7 @@ import pytest
 from plans import mapping, plan_of
 from pypeline.runs.outcome import Succeeded
 from pypeline.runs.states import NodeState, RunState
-from pypeline.store.base import NODE, Ready
+from pypeline.store.records import NODE, Ready
 
 SUCCESS, FAILED, SKIPPED = NodeState.SUCCESS, NodeState.FAILED, NodeState.SKIPPED
 PENDING, QUEUED, RUNNING = NodeState.PENDING, NodeState.QUEUED, NodeState.RUNNING

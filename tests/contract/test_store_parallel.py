@@ -15,7 +15,7 @@ from plans import layers, mapping
 from pypeline.errors import NotPossible
 from pypeline.runs.outcome import ErrorInfo, Failed, SkippedByHandler, Succeeded
 from pypeline.runs.states import Flag, NodeState, RunState
-from pypeline.store.base import AttemptRef, NewRun, WorkerBeat
+from pypeline.store.records import AttemptRef, NewRun, WorkerBeat
 
 BROKER = "memory://here"
 WORKERS = 8

@@ -7,7 +7,7 @@ import pytest
 from plans import chain, mapping, plan_of
 from pypeline.errors import UnknownRun
 from pypeline.runs.states import NodeState, RunState
-from pypeline.store.base import NewRun, RunFilter
+from pypeline.store.records import NewRun, RunFilter
 from pypeline.store.sql_store import SqlStore
 
 

@@ -10,7 +10,7 @@ from plans import chain, mapping, plan_of
 from pypeline.errors import NotPossible, UnknownRun
 from pypeline.runs.outcome import ErrorInfo, Succeeded
 from pypeline.runs.states import Flag, NodeState, RunState
-from pypeline.store.base import NODE, Ready
+from pypeline.store.records import NODE, Ready
 
 BROKER = "memory://here"
 SUCCESS, FAILED, SKIPPED = NodeState.SUCCESS, NodeState.FAILED, NodeState.SKIPPED

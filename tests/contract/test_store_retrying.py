@@ -9,7 +9,7 @@ import pytest
 from plans import chain, mapping
 from pypeline.runs.outcome import ErrorInfo, Succeeded
 from pypeline.runs.states import Flag, NodeState, RunState
-from pypeline.store.base import NODE, Ready, WorkerBeat
+from pypeline.store.records import NODE, Ready, WorkerBeat
 
 BROKER = "memory://here"
 LOST = ErrorInfo("WorkerLost", "worker w gave no sign")

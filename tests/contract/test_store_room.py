@@ -9,7 +9,7 @@ import pytest
 from plans import fan, layers, mapping, roots
 from pypeline.runs.outcome import ErrorInfo, Failed
 from pypeline.runs.states import Flag, NodeState, RunState
-from pypeline.store.base import NODE, Ready
+from pypeline.store.records import NODE, Ready
 
 BROKER = "memory://here"
 OUT = (NodeState.QUEUED, NodeState.RUNNING)

@@ -8,7 +8,7 @@ import pytest
 
 from plans import chain, mapping, plan_of, roots
 from pypeline.runs.states import Flag, NodeState
-from pypeline.store.base import Ready, WorkerBeat
+from pypeline.store.records import Ready, WorkerBeat
 
 BROKER = "memory://here"
 PACE = {"margin": 5.0, "grace": 30.0}

@@ -8,7 +8,7 @@ from plans import chain, mapping, plan_of
 from pypeline.errors import NotPossible
 from pypeline.runs.outcome import Succeeded
 from pypeline.runs.states import Flag, NodeState, RunState
-from pypeline.store.base import NODE, Ready
+from pypeline.store.records import NODE, Ready
 
 BROKER = "memory://here"
 

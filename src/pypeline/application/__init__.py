@@ -1,7 +1,7 @@
 """
 The use cases that every door calls: start, look at, wait for, cancel and retry runs.
 
-It speaks in values of ``store.base`` and in the JSON documents of `pypeline.application.documents`. It
+It speaks in values of ``store.records`` and in the JSON documents of `pypeline.application.documents`. It
 knows no Celery, no Flask, no terminal.
 """
 

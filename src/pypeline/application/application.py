@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pypeline.application import documents, owners
 from pypeline.errors import InvalidPayload, NotPossible, UnknownNode
 from pypeline.runs.states import NodeState
-from pypeline.store.base import NODE, RunFilter
+from pypeline.store.records import NODE, RunFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pypeline.engine import Engine
     from pypeline.runs.plan import Plan
     from pypeline.runs.states import RunState
-    from pypeline.store.base import AttemptRecord, NodeRecord, RunRecord
+    from pypeline.store.records import AttemptRecord, NodeRecord, RunRecord
     from pypeline.types import JsonObject, JsonValue
 
 _FIRST_LOOK = 0.005  # seconds

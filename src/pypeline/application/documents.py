@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from pypeline.store.base import NodeRecord, RunRecord
+    from pypeline.store.records import NodeRecord, RunRecord
     from pypeline.types import JsonObject, JsonValue
 
 MOST_NODES = 1000

@@ -16,13 +16,13 @@ from pypeline.cli.report import print_report, result_of
 from pypeline.cli.tables import attempts_table
 from pypeline.errors import UnknownNode
 from pypeline.runs.states import NodeState
-from pypeline.store.base import NODE
+from pypeline.store.records import NODE
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from pypeline.bootstrap import System
-    from pypeline.store.base import NodeRecord
+    from pypeline.store.records import NodeRecord
 
 _ITEM = re.compile(r"(.+)\[(\d+)\]")
 _MOST_ATTEMPTS = 20

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pypeline.bootstrap import System
     from pypeline.cli.interrupts import Interrupts
     from pypeline.cli.progress import View
-    from pypeline.store.base import RunRecord
+    from pypeline.store.records import RunRecord
 
 _LAST_WAIT = 1.0  # seconds that a run which timed out has to end, once it is cancelled
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pypeline.bootstrap import System
     from pypeline.runs.outcome import ErrorInfo
     from pypeline.runs.plan import Plan
-    from pypeline.store.base import NodeRecord, RunRecord
+    from pypeline.store.records import NodeRecord, RunRecord
 
 FEW = 60
 """Up to so many nodes, all of them are read at each look; items never are."""

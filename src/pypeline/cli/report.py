@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pypeline.bootstrap import System
     from pypeline.runs.outcome import ErrorInfo
-    from pypeline.store.base import NodeRecord, RunRecord
+    from pypeline.store.records import NodeRecord, RunRecord
     from pypeline.types import JsonValue
 
 _MOST_NODES = 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pypeline.errors import InvalidInput, UnknownRun
-from pypeline.store.base import RunFilter
+from pypeline.store.records import RunFilter
 
 if TYPE_CHECKING:
     from pypeline.application import Application

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from pypeline.runs.outcome import ErrorInfo
-    from pypeline.store.base import AttemptRecord, NodeRecord, RunRecord
+    from pypeline.store.records import AttemptRecord, NodeRecord, RunRecord
     from pypeline.types import JsonValue
 
 SHORT_ID = 8

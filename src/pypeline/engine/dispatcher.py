@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pypeline.store.base import AttemptRef
+    from pypeline.store.records import AttemptRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pypeline.engine.plans import Plans
 from pypeline.errors import DispatchFailed, NotPossible, UnknownNode
 from pypeline.runs.outcome import Failed
 from pypeline.runs.states import Flag
-from pypeline.store.base import AttemptRef, NewRun, WorkerBeat
+from pypeline.store.records import AttemptRef, NewRun, WorkerBeat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pypeline.runs.outcome import Outcome
     from pypeline.runs.plan import Plan, Step
     from pypeline.runs.states import RunState
-    from pypeline.store.base import Claim, Ready, Recorded, RunContext, Store
+    from pypeline.store.base import Store
+    from pypeline.store.records import Claim, Ready, Recorded, RunContext
     from pypeline.types import JsonObject
 
 logger = logging.getLogger(__name__)

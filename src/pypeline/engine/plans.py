@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pypeline.runs.plan import Plan
-    from pypeline.store.base import RunContext, Store
+    from pypeline.store.base import Store
+    from pypeline.store.records import RunContext
     from pypeline.types import JsonObject
 
 _PLANS_KEPT = 256

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pypeline.engine.engine import Engine
-    from pypeline.store.base import Claim, Resent
+    from pypeline.store.records import Claim, Resent
 
 
 @dataclass(frozen=True, slots=True)

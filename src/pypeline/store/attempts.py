@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from pypeline.runs.outcome import ErrorInfo, Failed, Postponed, SkippedByHandler, Succeeded
 from pypeline.runs.states import NodeState
-from pypeline.store.base import NODE, Claim, Ready, Recorded
+from pypeline.store.records import NODE, Claim, Ready, Recorded
 from pypeline.store.settle import Settlement
 
 if TYPE_CHECKING:
     from pypeline.runs.outcome import Outcome
     from pypeline.runs.plan import Plan
-    from pypeline.store.base import AttemptRef
     from pypeline.store.connections import Transaction
+    from pypeline.store.records import AttemptRef
 
 _THIS = "run_id = :run AND position = :position AND item = :item AND attempt = :attempt"
 

@@ -1,200 +1,38 @@
 """
-The ``Store`` port: what the engine asks of a database, and the records that it answers with.
+The ``Store`` port: what the engine asks of a database.
 
 Each method of `Store` is one transaction, and names the state that it leaves: a move whose row is no longer
-in that state does not happen. All times are aware UTC and come from the database's clock. Item ``-1`` of a
-position is the node itself.
+in that state does not happen. All times come from the database's clock.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from pypeline.store.records import NODE
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator
 
     from pypeline.runs.outcome import ErrorInfo, Outcome
     from pypeline.runs.plan import Plan
     from pypeline.runs.states import Flag, NodeState, RunState
+    from pypeline.store.records import (
+        AttemptRecord,
+        AttemptRef,
+        Claim,
+        Created,
+        NewRun,
+        NodeRecord,
+        Ready,
+        Recorded,
+        Resent,
+        RunContext,
+        RunFilter,
+        RunRecord,
+        WorkerBeat,
+    )
     from pypeline.types import JsonObject
-
-NODE = -1
-"""The ``item`` of a node itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptRef:
-    """One attempt of one node or item: what a message carries."""
-
-    run_id: str
-    position: int
-    item: int
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A node or item that this transaction queued: to be dispatched after the commit."""
-
-    position: int
-    item: int
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """
-    The right to record one attempt. ``tries`` counts the charged attempts before it.
-
-    ``sent_at`` tells which message was claimed: the sweep compares it to those still queued.
-    """
-
-    ref: AttemptRef
-    token: str
-    tries: int
-    sent_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class NewRun:
-    """A run to create. ``broker`` is where its messages go."""
-
-    run_id: str
-    payload: JsonObject
-    trigger: str
-    broker: str
-    replacements: Mapping[str, int] = field(default_factory=dict)
-    idempotency_key: str | None = None
-    body_hash: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """What `Store.create_run` did; ``existing`` where the idempotency key named a run that was there."""
-
-    run_id: str
-    ready: tuple[Ready, ...]
-    existing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """
-    Whether an outcome was ``accepted``, what it queued, and the run's state if it ended.
-
-    A copy, a zombie or a late report is not accepted and changes nothing.
-    """
-
-    accepted: bool
-    ready: tuple[Ready, ...] = ()
-    finished: RunState | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """What the attempts of one run have in common; it does not change while the run lives."""
-
-    run_id: str
-    pipeline_id: str
-    definition_id: str
-    payload: JsonObject
-    replacements: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """A run as it stands. ``counts`` has every node state, items counted beside their nodes."""
-
-    run_id: str
-    app: str
-    pipeline_id: str
-    definition_id: str
-    broker: str
-    state: RunState
-    flag: Flag | None
-    trigger: str
-    payload: JsonObject
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    error: str | None
-    counts: Mapping[NodeState, int]
-
-
-@dataclass(frozen=True, slots=True)
-class NodeRecord:
-    """
-    A node (``item`` None) or one of its items as it stands.
-
-    ``result`` is JSON text; None where there is none, or where it is kept in so many ``elements``.
-    ``items`` is how many a ``forEach`` node has. ``waiting`` counts the predecessors (or, of a ``forEach``
-    node that runs, the items) that have not ended.
-    """
-
-    name: str
-    position: int
-    item: int | None
-    state: NodeState
-    attempt: int
-    tries: int
-    waiting: int
-    queue: str
-    worker: str | None
-    queued_at: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    due_at: datetime | None
-    result: str | None
-    elements: int | None
-    items: int | None
-    error: ErrorInfo | None
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
-    """An attempt that failed or was lost."""
-
-    ref: AttemptRef
-    outcome: str
-    worker: str | None
-    started_at: datetime | None
-    finished_at: datetime
-    error: ErrorInfo | None
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerBeat:
-    """
-    What a worker says of itself at each beat: who it is, and what it has claimed since the last one.
-
-    ``claims`` maps each queue that it claimed from to the ``sent_at`` of the newest message among them.
-    """
-
-    worker_id: str
-    broker: str
-    queues: tuple[str, ...]
-    claims: Mapping[str, datetime] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Resent:
-    """Nodes of one run that the sweep queued again, or for the first time since their delay passed."""
-
-    run_id: str
-    ready: tuple[Ready, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RunFilter:
-    """Which runs to list, newest first: all conditions must hold. ``prefix`` is how their ids begin."""
-
-    pipeline_id: str | None = None
-    states: frozenset[RunState] = frozenset()
-    limit: int = 50
-    after: str | None = None
-    prefix: str | None = None
 
 
 class Store(Protocol):
@@ -344,11 +182,3 @@ class Store(Protocol):
 
     def owner_seen(self, broker: str) -> float | None:
         """Seconds since a worker of this broker was last seen; None if never."""
-
-
-def group_ready(rows: Sequence[tuple[str, int, int, int]]) -> list[Resent]:
-    """``(run, position, item, attempt)`` rows, in order of the run, as one `Resent` a run."""
-    found: dict[str, list[Ready]] = {}
-    for run_id, position, item, attempt in rows:
-        found.setdefault(run_id, []).append(Ready(position, item, attempt))
-    return [Resent(run_id, tuple(ready)) for run_id, ready in found.items()]

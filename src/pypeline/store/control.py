@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from pypeline.errors import NotPossible, UnknownRun
 from pypeline.runs.cascade import Counters
 from pypeline.runs.states import RunState
-from pypeline.store.base import Ready
 from pypeline.store.endings import end_flagged
 from pypeline.store.mapping import release_next
+from pypeline.store.records import Ready
 from pypeline.store.settle import Settlement
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pypeline.errors import IdempotencyConflict
 from pypeline.runs.states import NodeState, RunState
-from pypeline.store.base import NODE, Created, Ready
+from pypeline.store.records import NODE, Created, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pypeline.runs.plan import Plan
-    from pypeline.store.base import NewRun
     from pypeline.store.connections import Transaction
+    from pypeline.store.records import NewRun
 
 _KNOWN_KEY = """
     SELECT id, body_hash FROM pypeline_run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pypeline.store.base import Ready
+from pypeline.store.records import Ready
 
 if TYPE_CHECKING:
     from pypeline.runs.plan import Plan

@@ -11,15 +11,15 @@ from pypeline.errors import UnknownRun
 from pypeline.runs.outcome import ErrorInfo
 from pypeline.runs.states import Flag, NodeState, RunState
 from pypeline.store import tables
-from pypeline.store.base import NODE, AttemptRecord, AttemptRef, NodeRecord, RunContext, RunRecord
+from pypeline.store.records import NODE, AttemptRecord, AttemptRef, NodeRecord, RunContext, RunRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Connection, Select
 
-    from pypeline.store.base import RunFilter
     from pypeline.store.connections import Transaction
+    from pypeline.store.records import RunFilter
     from pypeline.types import JsonObject
 
 _CONTEXT = """

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from pypeline.runs.cascade import Counters, cascade, decide
 from pypeline.runs.rules import items_state
 from pypeline.runs.states import NodeState, RunState
-from pypeline.store.base import NODE, Ready
 from pypeline.store.connections import NeedsAllLocks
 from pypeline.store.endings import end_flagged, finish
 from pypeline.store.mapping import expand, release_next
+from pypeline.store.records import NODE, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

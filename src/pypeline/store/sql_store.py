@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from pypeline.errors import DatabaseUnavailable, PypelineError
 from pypeline.runs.outcome import Succeeded
 from pypeline.store import attempts, control, creation, questions, upkeep
-from pypeline.store.base import NODE
 from pypeline.store.connections import Connections
 from pypeline.store.dialects import SqliteDialect, dialect_for
+from pypeline.store.records import NODE
 from pypeline.store.schema import ensure_schema
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pypeline.runs.outcome import ErrorInfo, Outcome
     from pypeline.runs.plan import Plan
     from pypeline.runs.states import Flag, NodeState, RunState
-    from pypeline.store.base import (
+    from pypeline.store.dialects import Clock
+    from pypeline.store.records import (
         AttemptRecord,
         AttemptRef,
         Claim,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         RunRecord,
         WorkerBeat,
     )
-    from pypeline.store.dialects import Clock
     from pypeline.types import JsonObject
 
 T = TypeVar("T")

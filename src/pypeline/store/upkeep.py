@@ -6,14 +6,14 @@ import json
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
-from pypeline.store.base import AttemptRef, Claim, Ready, Resent, group_ready
+from pypeline.store.records import AttemptRef, Claim, Ready, Resent, group_ready
 from pypeline.store.settle import admit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pypeline.store.base import WorkerBeat
     from pypeline.store.connections import Transaction
+    from pypeline.store.records import WorkerBeat
 
 _SEEN = """
     INSERT INTO pypeline_worker (id, app, broker, queues, started_at, seen_at)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from pypeline.store.base import AttemptRef
+    from pypeline.store.records import AttemptRef
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pypeline.store.base import NODE
+from pypeline.store.records import NODE
 from pypeline.tasks.results import decode, read_result
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from pypeline.store.base import AttemptRef
+    from pypeline.store.records import AttemptRef
     from pypeline.tasks.chained import ChainedTask
     from pypeline.tasks.registry import Registry
 

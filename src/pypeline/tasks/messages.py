@@ -6,7 +6,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
-from pypeline.store.base import AttemptRef
+from pypeline.store.records import AttemptRef
 
 if TYPE_CHECKING:
     from pypeline.engine.dispatcher import Message

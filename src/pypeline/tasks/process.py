@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from celery import Celery
 
-    from pypeline.store.base import AttemptRef
+    from pypeline.store.records import AttemptRef
     from pypeline.tasks.upkeep import Upkeep
     from pypeline.tasks.worker import NodeWorker
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pypeline.engine import Engine, Work
     from pypeline.runs.outcome import Outcome
-    from pypeline.store.base import AttemptRef
+    from pypeline.store.records import AttemptRef
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from pypeline.tasks.worker import NodeWorker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pypeline.store.base import AttemptRef
+    from pypeline.store.records import AttemptRef
     from pypeline.tasks.worker import Execute
 
 

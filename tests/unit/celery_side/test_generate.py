@@ -16,7 +16,7 @@ from pypeline.tasks.generate import generate_tasks
 from pypeline.tasks.registry import Registry
 
 if TYPE_CHECKING:
-    from pypeline.store.base import AttemptRef
+    from pypeline.store.records import AttemptRef
 
 MODULE = "celery_side_shop"
 

@@ -15,7 +15,7 @@ from pypeline.cli.marks import bar, mark, tally
 from pypeline.cli.progress import LineView, LiveView, live_picture, view_for
 from pypeline.runs.outcome import ErrorInfo
 from pypeline.runs.states import NodeState, RunState
-from pypeline.store.base import RunRecord
+from pypeline.store.records import RunRecord
 
 NOW = datetime.now(UTC)
 

@@ -32,8 +32,8 @@ from pypeline.runs.plan import Plan, Step
 from pypeline.runs.retries import RetryPolicy
 from pypeline.runs.rules import TriggerRule, rule_holds
 from pypeline.runs.states import TERMINAL_NODE_STATES, NodeState, RunState
-from pypeline.store.base import NODE
 from pypeline.store.dialects import SqliteDialect
+from pypeline.store.records import NODE
 from pypeline.store.sql_store import SqlStore
 
 LEASE = 30.0

@@ -6,7 +6,7 @@ import pytest
 
 from pypeline.config.handlers import read_signature
 from pypeline.runs.plan import Step
-from pypeline.store.base import NODE
+from pypeline.store.records import NODE
 from pypeline.tasks.event import EventKeys
 from pypeline.tasks.execution import Call
 from pypeline.tasks.output import Output

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from pypeline.runs.plan import Step
-from pypeline.store.base import NODE
+from pypeline.store.records import NODE
 from pypeline.tasks.event import Event, EventKeys, Upstream, build_event
 
 

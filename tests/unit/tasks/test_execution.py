@@ -16,7 +16,7 @@ from pypeline.errors import DatabaseUnavailable, Fail, RetryLater, Skip
 from pypeline.graph import Dag
 from pypeline.runs.outcome import Failed, Postponed, SkippedByHandler, Succeeded
 from pypeline.runs.plan import Plan, Step
-from pypeline.store.base import NODE
+from pypeline.store.records import NODE
 from pypeline.tasks.capture import Capture
 from pypeline.tasks.execution import Executor, execute
 from pypeline.tasks.registry import Registry

@@ -10,7 +10,7 @@ import click
 from pypeline.cli.options import run_argument
 
 if TYPE_CHECKING:
-    from pypeline.store.base import RunRecord
+    from pypeline.store.records import RunRecord
 
 
 @click.command("cancel")

@@ -11,7 +11,7 @@ from pypeline.cli.options import complete_pipeline, complete_run, json_option
 
 if TYPE_CHECKING:
     from pypeline.bootstrap import System
-    from pypeline.store.base import RunFilter
+    from pypeline.store.records import RunFilter
 
 _STATES = ("pending", "running", "success", "failed", "cancelled")
 
@@ -35,7 +35,7 @@ def command(
     from pypeline.cli.resolving import resolve
     from pypeline.config import Settings
     from pypeline.runs.states import RunState
-    from pypeline.store.base import RunFilter
+    from pypeline.store.records import RunFilter
 
     with open_system(Settings.load()) as system:
         wanted = RunFilter(
