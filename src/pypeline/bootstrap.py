@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit, urlunsplit
 
 from pypeline.config import Settings, find_config, importable, load_config, plan_from_document
-from pypeline.errors import DatabaseUnavailable, MissingExtra
+from pypeline.errors import MissingExtra
 
 try:
-    from sqlalchemy import create_engine, make_url
-    from sqlalchemy.exc import DBAPIError
-
     from pypeline.application import Application, owners
     from pypeline.engine import Engine
     from pypeline.engine.engine import Identity
     from pypeline.engine.sweep import Sweeper, SweepPace
     from pypeline.store import schema
-    from pypeline.store.sql_store import SqlStore, driver_url
+    from pypeline.store.sql_store import SqlStore, opened
     from pypeline.tasks.capture import Capture
     from pypeline.tasks.dispatch import CeleryDispatcher
     from pypeline.tasks.embedded import EmbeddedWorker, embedded_app
@@ -41,7 +38,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from celery import Celery
-    from sqlalchemy import Engine as SqlEngine
 
     from pypeline.config import Config
     from pypeline.engine import Work
@@ -124,14 +120,14 @@ def celery_worker(app: Celery, config: Config | None = None) -> tuple[Registry, 
 
 def upgrade_database(settings: Settings) -> SchemaLevel:
     """Bring the database to the schema of this code; answers its level. Raises DatabaseUnavailable."""
-    with _database(settings) as engine:
+    with opened(settings.database_url) as engine:
         schema.upgrade(engine)
         return schema.schema_level(engine)
 
 
 def database_level(settings: Settings) -> SchemaLevel:
     """The level that the database is at; 0 where it is empty. Raises DatabaseUnavailable."""
-    with _database(settings) as engine:
+    with opened(settings.database_url) as engine:
         return schema.schema_level(engine)
 
 
@@ -192,18 +188,6 @@ def _broker_name(settings: Settings) -> str:
     """The broker without its user and password: runs of all its workers carry this name."""
     parts = urlsplit(settings.broker_url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[SqlEngine]:
-    shown = make_url(settings.database_url).render_as_string()
-    engine = create_engine(driver_url(settings.database_url))
-    try:
-        yield engine
-    except DBAPIError as error:
-        raise DatabaseUnavailable(shown, error.orig) from error
-    finally:
-        engine.dispose()
 
 
 def _nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
 
     from pypeline.runs.outcome import ErrorInfo, Outcome
     from pypeline.runs.plan import Plan
@@ -215,6 +216,18 @@ class SqlStore:
                 return question(connection)
         except DBAPIError as error:
             raise DatabaseUnavailable(self._shown, error.orig) from error
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """The database of a URL, whatever its schema: for `pypeline.store.schema`. Raises DatabaseUnavailable."""
+    engine = create_engine(driver_url(url))
+    try:
+        yield engine
+    except DBAPIError as error:
+        raise DatabaseUnavailable(make_url(url).render_as_string(), error.orig) from error
+    finally:
+        engine.dispose()
 
 
 def driver_url(url: str) -> str:
