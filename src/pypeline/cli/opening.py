@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 _BROKERS = ("PYPELINE_BROKER_URL", "CELERY_BROKER_URL")
 
 
-def read_config(given: str | None, settings: Settings | None = None) -> Config:
-    """The configuration. Raises ConfigurationNotFound and InvalidConfiguration."""
+def read_config(
+    given: str | None, settings: Settings | None = None, *, import_handlers: bool = False
+) -> Config:
+    """The configuration, as `load_config` reads it. Raises ConfigurationNotFound and InvalidConfiguration."""
     settings = settings or Settings.load()
     path = find_config(settings, None if given is None else Path(given))
-    return load_config(path, env=settings.environment)
+    return load_config(path, env=settings.environment, import_handlers=import_handlers)
 
 
 @contextmanager

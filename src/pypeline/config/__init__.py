@@ -1,13 +1,13 @@
 """
 ``sermos.yaml`` and the settings, turned into values: every fault at once, each with its place and its remedy.
 
-Reads files and the environment; imports the user's handlers only where asked (`check_handlers`). Knows no
+Reads files and the environment; imports the user's handlers only where asked. Knows no
 store, no broker and no door.
 """
 
 from __future__ import annotations
 
-from pypeline.config.check import check_handlers, importable
+from pypeline.config.check import importable
 from pypeline.config.config import Config, load_config
 from pypeline.config.findings import Finding
 from pypeline.config.payload import validate_payload
@@ -20,7 +20,6 @@ __all__ = [
     "Config",
     "Finding",
     "Settings",
-    "check_handlers",
     "find_config",
     "importable",
     "json_schema",

@@ -1,30 +1,33 @@
-"""The checks that import the user's code: only `pypeline validate` and workers ask for them."""
+"""The checks that import the user's code: only `pypeline validate` asks for them."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pypeline.config.findings import Fault
 from pypeline.config.handlers import HandlerProblem, HandlerSignature, import_handler, read_signature
+from pypeline.config.structure import handlers_of, list_at, mapping_at, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path as FilePath
 
-    from pypeline.config.config import Config
-    from pypeline.config.findings import Finding, Path
-    from pypeline.config.models import PipelineModel
+    from pypeline.config.findings import Path
 
 
-def check_handlers(config: Config) -> list[Finding]:
-    """What is wrong with the registered handlers and tools: imports, signatures, names of predecessors."""
-    with importable(config.folder):
-        signatures: dict[str, HandlerSignature | None] = {}
-        faults: list[Fault] = []
-        for path, handler in _named(config):
+def handler_faults(data: Any, folder: FilePath) -> list[Fault]:
+    """
+    What is wrong with the handlers and tools of a file: imports, signatures, names of predecessors.
+
+    ``data`` has its variables filled in, and may be broken anywhere else.
+    """
+    signatures: dict[str, HandlerSignature | None] = {}
+    faults = []
+    with importable(folder):
+        for path, handler in _named(data):
             if handler not in signatures:
                 try:
                     signatures[handler] = read_signature(import_handler(handler))
@@ -32,10 +35,10 @@ def check_handlers(config: Config) -> list[Finding]:
                     said = f"the handler `{handler}` cannot be used: {problem.problem}"
                     faults.append(Fault(path, said, "correct it or the path"))
                     signatures[handler] = None
-        faults.extend(_tool_faults(config))
-    for pipeline_id, pipeline in config.pipelines.items():
+        faults.extend(_tool_faults(data))
+    for pipeline_id, pipeline in mapping_at(data, "pipelines").items():
         faults.extend(_injection_faults(pipeline_id, pipeline, signatures))
-    return sorted(config.source.finding(fault) for fault in faults)
+    return faults
 
 
 @contextmanager
@@ -51,30 +54,36 @@ def importable(folder: FilePath) -> Iterator[None]:
             sys.path.remove(entry)
 
 
-def _named(config: Config) -> Iterator[tuple[Path, str]]:
+def _named(data: Any) -> Iterator[tuple[Path, str]]:
     """Every handler with the place to blame: where it is registered, else where it is used."""
-    for index, service in enumerate(config.services):
-        for number, task in enumerate(service.registered_tasks or ()):
-            yield ("serviceConfig", index, "registeredTasks", number, "handler"), task.handler
-    for pipeline_id, pipeline in config.pipelines.items():
+    for index, service in enumerate(list_at(data, "serviceConfig")):
+        for number, task in enumerate(list_at(service, "registeredTasks")):
+            registered: Path = ("serviceConfig", index, "registeredTasks", number, "handler")
+            yield from _text_at(registered, mapping_at(task).get("handler"))
+    for pipeline_id, pipeline in mapping_at(data, "pipelines").items():
         for path, _, handler in _uses(pipeline_id, pipeline):
             yield path, handler
-    for schedule_id, schedule in config.scheduled_tasks.items():
-        if schedule.config.task is not None:
-            yield ("scheduledTasks", schedule_id, "config", "task"), schedule.config.task
+    for schedule_id, schedule in mapping_at(data, "scheduledTasks").items():
+        scheduled: Path = ("scheduledTasks", schedule_id, "config", "task")
+        yield from _text_at(scheduled, mapping_at(schedule, "config").get("task"))
 
 
-def _uses(pipeline_id: str, pipeline: PipelineModel) -> Iterator[tuple[Path, str, str]]:
+def _text_at(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, str):
+        yield path, value
+
+
+def _uses(pipeline_id: str, pipeline: Any) -> Iterator[tuple[Path, str, str]]:
     """Path, node and handler."""
-    for node, definition in pipeline.config.task_definitions.items():
-        base = ("pipelines", pipeline_id, "config", "taskDefinitions", node)
-        for index, handler in enumerate(definition.all_handlers):
-            path = (*base, "handlers", index) if definition.handlers else (*base, "handler")
-            yield path, node, handler
+    for node, definition in mapping_at(pipeline, "config", "taskDefinitions").items():
+        for within, handler in handlers_of(definition):
+            yield ("pipelines", pipeline_id, "config", "taskDefinitions", node, *within), node, handler
 
 
-def _tool_faults(config: Config) -> Iterator[Fault]:
-    for name, factory in config.tools.items():
+def _tool_faults(data: Any) -> Iterator[Fault]:
+    for name, factory in mapping_at(data, "tools").items():
+        if not isinstance(factory, str):
+            continue
         try:
             import_handler(factory)
         except HandlerProblem as problem:
@@ -83,11 +92,11 @@ def _tool_faults(config: Config) -> Iterator[Fault]:
 
 
 def _injection_faults(
-    pipeline_id: str, pipeline: PipelineModel, signatures: dict[str, HandlerSignature | None]
+    pipeline_id: str, pipeline: Any, signatures: Mapping[str, HandlerSignature | None]
 ) -> Iterator[Fault]:
     predecessors: dict[str, set[str]] = {}
-    for node, following in pipeline.config.dag_adjacency.items():
-        for child in following:
+    for node, following in mapping_at(pipeline, "config", "dagAdjacency").items():
+        for _, child in texts(following):
             predecessors.setdefault(child, set()).add(node)
     for path, node, handler in _uses(pipeline_id, pipeline):
         signature = signatures[handler]

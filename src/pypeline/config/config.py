@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pypeline.config.check import handler_faults
 from pypeline.config.examination import examine
 from pypeline.config.payload import validate_payload
 from pypeline.config.places import folder_of
@@ -17,6 +18,7 @@ from pypeline.errors import ConfigurationNotFound, InvalidConfiguration, Invalid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pypeline.config.examination import Examined
     from pypeline.config.findings import Fault, Finding
     from pypeline.config.models import PipelineModel, SermosFile, Service
     from pypeline.config.schedule_models import ScheduledTask
@@ -104,11 +106,14 @@ class Config:
                 yield task.config.task
 
 
-def load_config(path: str | Path, *, env: Mapping[str, str] | None = None) -> Config:
+def load_config(
+    path: str | Path, *, env: Mapping[str, str] | None = None, import_handlers: bool = False
+) -> Config:
     """
     The configuration in a file; ``env`` (default: this process's, with ``.env``) fills in its variables.
 
-    No handler is imported. Raises InvalidConfiguration with every fault, and ConfigurationNotFound.
+    Handlers are imported and checked only where ``import_handlers`` asks for it. Raises InvalidConfiguration
+    with every fault, and ConfigurationNotFound.
     """
     path = Path(path)
     environment = read_environment() if env is None else env
@@ -116,11 +121,19 @@ def load_config(path: str | Path, *, env: Mapping[str, str] | None = None) -> Co
     if source.broken:
         raise InvalidConfiguration(sorted(source.faults))
     examined = examine(source.data, environment)
-    findings = sorted({*source.faults, *_placed(source, examined.faults)})
+    faults = [*examined.faults, *(_import_faults(path, environment, examined) if import_handlers else ())]
+    findings = sorted({*source.faults, *_placed(source, faults)})
     if findings or examined.model is None:
         raise InvalidConfiguration(findings)
     warnings = tuple(_placed(source, examined.warnings))
     return Config(path, folder_of(path, environment), examined.model, source, warnings)
+
+
+def _import_faults(path: Path, env: Mapping[str, str], examined: Examined) -> list[Fault]:
+    """What the handlers add, but at places that have a fault already."""
+    unsound = {fault.path for fault in examined.faults}
+    found = handler_faults(examined.data, folder_of(path, env))
+    return [fault for fault in found if fault.path not in unsound]
 
 
 def _read(path: Path) -> Source:

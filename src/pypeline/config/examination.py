@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """The model of a file (None where there are faults), and what to say about it."""
+    """The model of a file (None where there are faults), its data, and what to say about it."""
 
     model: SermosFile | None
+    data: Any
     faults: tuple[Fault, ...]
     warnings: tuple[Fault, ...] = ()
 
@@ -33,7 +34,7 @@ def examine(written: Any, env: Mapping[str, str]) -> Examined:
     """Check the data of a whole file. Never raises: a fault in one part does not hide those of others."""
     if not isinstance(written, dict):
         fault = Fault((), "the file should be a mapping", "begin it with `pipelines:`")
-        return Examined(None, (fault,))
+        return Examined(None, written, (fault,))
     data, missing = expand(written, env)
     hints = Hints()
     checked = validate(data, written, hints)
@@ -43,7 +44,8 @@ def examine(written: Any, env: Mapping[str, str]) -> Examined:
     faults.extend(fault for fault in checked.faults if fault.path not in unsound)
     unsound |= {fault.path for fault in checked.faults} | checked.meant
     faults.extend(fault for fault in _rules(data, env, hints) if fault.path not in unsound)
-    return Examined(None if faults else checked.model, tuple(faults), tuple(_warning(data, checked.ignored)))
+    warnings = tuple(_warning(data, checked.ignored))
+    return Examined(None if faults else checked.model, data, tuple(faults), warnings)
 
 
 def _within(path: Path, parents: list[Path]) -> bool:

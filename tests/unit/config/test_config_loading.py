@@ -10,7 +10,6 @@ import yaml
 
 from pypeline.config import (
     Config,
-    check_handlers,
     importable,
     json_schema,
     load_config,
@@ -71,9 +70,13 @@ scheduledTasks:
 
 
 def _load(folder: Path, text: str, **env: str) -> Config:
+    return load_config(_write(folder, text), env=env)
+
+
+def _write(folder: Path, text: str) -> Path:
     file = folder / "sermos.yaml"
     file.write_text(text)
-    return load_config(file, env=env)
+    return file
 
 
 def test_a_pipeline_becomes_a_plan(tmp_path):
@@ -397,14 +400,20 @@ def checked_shop(tmp_path):
     sys.modules.pop("checked_shop", None)
 
 
+def _handler_findings(folder, text):
+    with pytest.raises(InvalidConfiguration) as caught:
+        load_config(_write(folder, text), env={}, import_handlers=True)
+    return caught.value.findings
+
+
 def test_handlers_are_imported_only_when_they_are_checked(checked_shop):
-    config = _load(checked_shop, CHECKED)
+    _load(checked_shop, CHECKED)
 
     unusable, write, hint = "cannot be used:", "write `def handler(event)`", "did you mean `first`?"
     known = "the predecessors"
 
     assert "checked_shop" not in sys.modules
-    assert [(one.line, one.problem) for one in check_handlers(config)] == [
+    assert [(one.line, one.problem) for one in _handler_findings(checked_shop, CHECKED)] == [
         (7, f"the handler `checked_shop.fourth` {unusable} takes no positional argument: {write}"),
         (8, f"the handler `checked_shop.fith` {unusable} module checked_shop has no `fith`, {hint}"),
         (9, f"the factory `checked_shop.nothing` {unusable} module checked_shop has no `nothing`"),
@@ -414,11 +423,20 @@ def test_handlers_are_imported_only_when_they_are_checked(checked_shop):
 
 
 def test_handlers_without_services_are_checked_where_they_are_used(checked_shop):
-    config = _load(checked_shop, MINIMAL.replace("m.f", "checked_shop.second").replace("m.", "checked_shop."))
+    text = MINIMAL.replace("m.f", "checked_shop.second").replace("m.", "checked_shop.")
 
-    lines = [one.line for one in check_handlers(config)]
+    lines = [one.line for one in _handler_findings(checked_shop, text)]
 
     assert lines == [6, 6, 8]
+
+
+def test_faults_of_the_file_do_not_hide_those_of_its_handlers(checked_shop):
+    text = CHECKED.replace("scheduleType: once, task", "scheduleType: twice, task")
+
+    problems = [one.problem for one in _handler_findings(checked_shop, text)]
+
+    assert any("`twice`" in problem for problem in problems)
+    assert sum("cannot be used" in problem for problem in problems) == 3
 
 
 def test_a_module_may_change_the_path_while_it_is_used(tmp_path):

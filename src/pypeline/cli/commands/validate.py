@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +30,14 @@ def command(context: click.Context, config: str | None, *, as_json: bool) -> Non
     """
     from pypeline.cli.output import only_document
 
+    # Modules of handlers may print while they are imported.
     if as_json:
-        # Modules of handlers may print while they are imported.
         with only_document() as write:
             checked = _check(config)
             write(checked.document())
     else:
-        checked = _check(config)
+        with redirect_stdout(sys.stderr):
+            checked = _check(config)
         _print(checked)
     context.exit(2 if checked.findings else 0)
 
@@ -56,14 +59,13 @@ class _Checked:
 
 def _check(path: str | None) -> _Checked:
     from pypeline.cli.opening import read_config
-    from pypeline.config import check_handlers
     from pypeline.errors import InvalidConfiguration
 
     try:
-        config = read_config(path)
+        config = read_config(path, import_handlers=True)
     except InvalidConfiguration as error:
         return _Checked(error.findings)
-    return _Checked(sorted(check_handlers(config)), sorted(config.warnings), _counts(config))
+    return _Checked((), sorted(config.warnings), _counts(config))
 
 
 def _counts(config: Config) -> dict[str, int]:
