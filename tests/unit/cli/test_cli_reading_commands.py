@@ -68,7 +68,7 @@ def test_every_fault_is_a_line_with_its_place(folder):
     places = [line.split(": ")[0] for line in done.stdout.splitlines()]
     assert places == sorted(places, key=lambda place: int(place.split(":")[1]))
     assert {place.split(":")[1] for place in places} == {"5", "9"}
-    assert done.stderr == "error: 2 faults\n"
+    assert done.stderr == "imported\nerror: 2 faults\n"
 
 
 def test_the_document_of_a_broken_file_has_the_parts_of_each_finding(folder):
