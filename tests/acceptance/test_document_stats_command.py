@@ -15,20 +15,11 @@ TEXTS = CONFIG.parent / "texts"
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("PYPELINE_", "SERMOS_"))}
 
 
-def start(folder: Path, **payload: str) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "pypeline.cli",
-        "run",
-        "document-stats",
-        "--config",
-        str(CONFIG),
-        "--json",
-    ]
+def start(cwd: Path, **payload: str) -> subprocess.Popen[str]:
+    options = ["--config", str(CONFIG), "--json", "--payload", json.dumps(payload)]
     return subprocess.Popen(
-        [*command, "--payload", json.dumps(payload)],
-        cwd=folder,
+        [sys.executable, "-m", "pypeline.cli", "run", "document-stats", *options],
+        cwd=cwd,
         env=CLEAN,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
