@@ -140,9 +140,10 @@ class Application:
     def cancel(self, run_id: str) -> RunState:
         """End a run; one whose process is gone is ended at once. Answers its state."""
         run = self._store.run(run_id)
-        if not run.state.is_terminal and self.is_orphan(run):
-            self._engine.cancel(run_id)
-            self._engine.take_over(run_id, owner=run.broker)
+        state = self._engine.cancel(run_id)
+        if state.is_terminal or not self.is_orphan(run):
+            return state
+        self._engine.take_over(run_id, owner=run.broker)
         return self._engine.cancel(run_id)
 
     def retry(self, run_id: str, *, from_node: str | None = None) -> None:
