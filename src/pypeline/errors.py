@@ -25,6 +25,7 @@ Every error that PypeLine raises, and the three verdicts that a handler may rais
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -130,7 +131,12 @@ class DatabaseUnavailable(PypelineError):  # noqa: N818
 
     def __init__(self, url: str, problem: object) -> None:
         self.url = url
-        super().__init__(f"database {url}: {problem}; check PYPELINE_DATABASE_URL and that the server runs")
+        remedy = (
+            "check that its folder exists and may be written"
+            if url.startswith("sqlite")
+            else "check PYPELINE_DATABASE_URL and that the server runs"
+        )
+        super().__init__(f"database {url}: {problem}; {remedy}")
 
 
 class SchemaNotReady(PypelineError):  # noqa: N818
@@ -155,11 +161,13 @@ class Skip(Verdict):
 
 class RetryLater(Verdict):
     """
-    Raise ``RetryLater(seconds)`` to be called again after that many seconds.
+    Raise ``RetryLater(seconds)`` to be called again after that many seconds, at most 366 days.
 
-    It is no failure: it does not count against ``maxRetry``.
+    It is no failure: it does not count against ``maxRetry``. Raises ValueError for NaN.
     """
 
     def __init__(self, seconds: float, reason: str = "asked to be called later") -> None:
+        if isnan(seconds):
+            raise ValueError("RetryLater takes a number of seconds, not NaN")
         self.seconds = max(0.0, float(seconds))
         super().__init__(reason)

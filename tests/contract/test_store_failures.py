@@ -116,8 +116,13 @@ def test_a_lock_that_is_given_up_in_time_is_waited_for(impatient, drive, tmp_pat
 
 
 def test_a_folder_that_is_not_there_is_unavailable(tmp_path):
-    with pytest.raises(DatabaseUnavailable, match="PYPELINE_DATABASE_URL"):
+    with pytest.raises(DatabaseUnavailable, match="its folder exists"):
         SqlStore(f"sqlite:///{tmp_path}/nowhere/runs.db")
+
+
+def test_a_database_in_memory_is_refused():
+    with pytest.raises(InvalidSetting, match=r"sqlite:///pypeline\.db"):
+        SqlStore("sqlite://")
 
 
 def test_another_kind_of_database_is_refused_with_those_there_are():

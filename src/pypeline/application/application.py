@@ -114,7 +114,10 @@ class Application:
         """A run with its first nodes and their results, as JSON."""
         run = self._store.run(run_id)
         nodes = self._store.nodes(run_id, limit=documents.MOST_NODES + 1)
-        return documents.run_with_nodes(run, nodes, parts=self._parts(run_id, nodes))
+        truncated = len(nodes) > documents.MOST_NODES
+        if truncated:
+            nodes = self._nodes_before_items(run_id, nodes)
+        return documents.run_with_nodes(run, nodes, parts=self._parts(run_id, nodes), truncated=truncated)
 
     def runs_document(self, wanted: RunFilter) -> dict[str, Any]:
         """A page of runs as JSON; ``next`` is the id to go on after, or null."""
@@ -163,6 +166,9 @@ class Application:
             raise NotPossible(run_id, "it has not finished: retry it without --from first")
         else:
             self._engine.take_over(run_id, owner=run.broker)
+            # One that had been cancelled before has ended by this.
+            if self._store.run_state(run_id).is_terminal:
+                self._engine.retry(run_id)
 
     def is_orphan(self, run: RunRecord) -> bool:
         """True if the process that an embedded run lived in is gone."""
@@ -173,11 +179,22 @@ class Application:
 
     def _parts(self, run_id: str, nodes: list[NodeRecord]) -> dict[int, list[JsonValue]]:
         """The results that are kept in parts; of those with very many parts the first."""
-        in_parts = {node.position for node in nodes if node.item is not None} | {
-            node.position for node in nodes if node.elements is not None
+        return {
+            node.position: self._first_parts(run_id, node.position)
+            for node in nodes
+            if node.item is None
+            and node.state in (NodeState.SUCCESS, NodeState.FAILED)
+            and (node.elements is not None or node.items is not None)
         }
-        ended = {node.position for node in nodes if node.item is None and node.state is NodeState.SUCCESS}
-        return {position: self._first_parts(run_id, position) for position in in_parts & ended}
+
+    def _nodes_before_items(self, run_id: str, first: list[NodeRecord]) -> list[NodeRecord]:
+        """Where not all fit: the nodes themselves, and the first items that there is room for."""
+        most = documents.MOST_NODES
+        nodes = self._store.nodes(run_id, limit=most, items=False)
+        items = [node for node in first if node.item is not None][: most - len(nodes)]
+        return sorted(
+            [*nodes, *items], key=lambda node: (node.position, NODE if node.item is None else node.item)
+        )
 
     def _first_parts(self, run_id: str, position: int) -> list[JsonValue]:
         texts = islice(self._store.elements(run_id, position, 0, documents.MOST_NODES), documents.MOST_NODES)

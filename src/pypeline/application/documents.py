@@ -38,19 +38,20 @@ def run_document(run: RunRecord) -> dict[str, Any]:
 
 
 def run_with_nodes(
-    run: RunRecord, nodes: Iterable[NodeRecord], *, parts: Mapping[int, list[JsonValue]]
+    run: RunRecord,
+    nodes: Iterable[NodeRecord],
+    *,
+    parts: Mapping[int, list[JsonValue]],
+    truncated: bool,
 ) -> dict[str, Any]:
     """
-    A run with its first nodes.
+    A run with these of its nodes; ``truncated`` says that there are more.
 
     ``parts`` maps the positions whose results are kept in parts to those parts.
     """
-    listed = list(nodes)
     document = run_document(run)
-    document["nodes"] = [
-        node_document(node, why=why_it_waits(node), parts=parts) for node in listed[:MOST_NODES]
-    ]
-    if len(listed) > MOST_NODES:
+    document["nodes"] = [node_document(node, why=why_it_waits(node), parts=parts) for node in nodes]
+    if truncated:
         document["nodes_truncated"] = True
     return document
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -41,5 +43,8 @@ _COMMANDS = {
 def main(context: click.Context, *, traceback: bool) -> None:
     """Durable DAG pipelines and schedules on Celery, declared in one YAML file."""
     context.obj = {"traceback": traceback}
+    # A stream that the caller closed is None; what would go there goes nowhere.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         print_anything(stream)

@@ -108,11 +108,14 @@ Typed = BeforeValidator(typed)
 Number = BeforeValidator(_number)
 NullIsEmpty = BeforeValidator(_empty)
 NullIsEmptyList = BeforeValidator(_empty_list)
-Count = Annotated[int, Field(ge=1), Number]
-Retries = Annotated[int | None, Field(ge=0), Number]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), Number]
-SomeSeconds = Annotated[float | None, Field(gt=0, allow_inf_nan=False), Number]
-OptionalCount = Annotated[int | None, Field(ge=1), Number]
+# What an integer column holds, and ten years: more is a slip of the pen, or a null that was not found.
+_MOST = 2**31 - 1
+_LONGEST = 10 * 366 * 24 * 3600
+Count = Annotated[int, Field(ge=1, le=_MOST), Number]
+Retries = Annotated[int | None, Field(ge=0, le=_MOST), Number]
+Seconds = Annotated[float, Field(ge=0, le=_LONGEST, allow_inf_nan=False), Number]
+SomeSeconds = Annotated[float | None, Field(gt=0, le=_LONGEST, allow_inf_nan=False), Number]
+OptionalCount = Annotated[int | None, Field(ge=1, le=_MOST), Number]
 Boolean = Annotated[bool, Typed]
 Any_ = Annotated[JsonValue, Typed]
 Object = Annotated[dict[str, JsonValue], NullIsEmpty, Typed]

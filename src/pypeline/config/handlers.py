@@ -85,7 +85,7 @@ def _import_longest_prefix(path: str, parts: Sequence[str]) -> tuple[ModuleType,
         if module is not None:
             return module, parts[length:]
     raise HandlerProblem(
-        path, f"there is no module {parts[0]!r}: is it installed, or beside the configuration?"
+        path, f"there is no module {parts[0]!r}, neither installed nor beside the configuration"
     )
 
 
@@ -108,7 +108,8 @@ def _raised(module: str, error: BaseException) -> str:
 
 def _message(error: BaseException) -> str:
     try:
-        return error.msg if isinstance(error, SyntaxError) else str(error)
+        said = error.msg if isinstance(error, SyntaxError) else str(error)
+        return " ".join(said.split())
     except Exception:  # noqa: BLE001 - a user's exception may not even have a text
         return "an error without a readable message"
 

@@ -166,7 +166,7 @@ class Store(Protocol):
         """A node's result as JSON text; None where it has none, or where `elements` holds it."""
 
     def element_count(self, run_id: str, position: int) -> int | None:
-        """How many elements a node's result has, where it is kept in parts; else None."""
+        """How many elements a result has that is kept in parts; None for any other, or none."""
 
     def elements(
         self, run_id: str, position: int, start: int = 0, stop: int | None = None

@@ -116,7 +116,8 @@ def take_over(tx: Transaction, plan: Plan, run_id: str, *, owner: str, broker: s
     """Queue again what was out in a process that is gone."""
     settlement = Settlement(tx, plan, run_id)
     _lock_all(settlement)
-    error = json.dumps({"type": "WorkerLost", "message": f"the process {owner} is gone", "traceback": None})
+    lost = {"type": "WorkerLost", "message": "the process that ran it is gone", "traceback": None}
+    error = json.dumps(lost)
     tx.run(_KEEP_LOST, run=run_id, error=error)
     settlement.ready += [Ready(*row) for row in sorted(tx.all(_QUEUE_AGAIN, run=run_id))]
     if tx.one(_CHANGE_BROKER, run=run_id, owner=owner, broker=broker) is None:

@@ -80,6 +80,10 @@ def dialect_for(url: str, *, clock: Clock | None = None) -> Dialect:
     """The dialect of a SQLAlchemy URL. A ``clock`` replaces the database's own, in SQLite only."""
     parsed = make_url(url)
     match parsed.get_backend_name():
+        case "sqlite" if parsed.database in (None, "", ":memory:"):
+            raise InvalidSetting(
+                "PYPELINE_DATABASE_URL", "a database in memory has one connection; use sqlite:///pypeline.db"
+            )
         case "sqlite":
             return SqliteDialect(parsed, clock=clock or _utc_now)
         case "postgresql":

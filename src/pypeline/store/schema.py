@@ -54,10 +54,7 @@ def ensure_schema(engine: Engine, *, shown: str) -> None:
 def schema_level(engine: Engine) -> SchemaLevel:
     """The level that a database is at."""
     with engine.connect() as connection:
-        if not inspect(connection).has_table(tables.schema.name):
-            return SchemaLevel(0, 0)
-        row = connection.execute(select(tables.schema).order_by(tables.schema.c.level.desc())).first()
-        return SchemaLevel(row.level, row.needs) if row else SchemaLevel(0, 0)
+        return _level_on(connection)
 
 
 def upgrade(engine: Engine) -> None:
@@ -68,16 +65,28 @@ def upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with _alone(engine) as connection:
+        _refuse_newer(_level_on(connection), engine.url.render_as_string())
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def _refuse_what_does_not_fit(found: SchemaLevel, shown: str) -> None:
+def _level_on(connection: Connection) -> SchemaLevel:
+    if not inspect(connection).has_table(tables.schema.name):
+        return SchemaLevel(0, 0)
+    row = connection.execute(select(tables.schema).order_by(tables.schema.c.level.desc())).first()
+    return SchemaLevel(row.level, row.needs) if row else SchemaLevel(0, 0)
+
+
+def _refuse_newer(found: SchemaLevel, shown: str) -> None:
     if found.needs > CODE_LEVEL:
         raise SchemaNotReady(
             f"database {shown} needs code of schema level {found.needs}, this is {CODE_LEVEL}: "
             "install a newer pypeline"
         )
+
+
+def _refuse_what_does_not_fit(found: SchemaLevel, shown: str) -> None:
+    _refuse_newer(found, shown)
     if found.level < CODE_LEVEL:
         raise SchemaNotReady(
             f"database {shown} is at schema level {found.level}, this code needs {CODE_LEVEL}: "

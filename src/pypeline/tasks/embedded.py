@@ -157,7 +157,9 @@ class EmbeddedWorker:
         self._thread.join(grace + _STOP_TIMEOUT)
         self._left = self._pool.left
         if self._left:
-            logger.warning("%s handlers did not return within %g s and are left behind", self._left, grace)
+            logger.warning(
+                "handlers that did not return within %g s and are left behind: %s", grace, self._left
+            )
 
 
 def _raise_shutdown() -> NoReturn:

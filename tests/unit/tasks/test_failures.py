@@ -36,10 +36,15 @@ def test_fail_is_final_and_skip_skips_with_its_reason():
 
 @pytest.mark.parametrize(
     ("asked", "waits"),
-    [(5, 5.0), (-1, 0.0), (math.inf, 366 * 86_400.0), (math.nan, 0.0), (10**12, 366 * 86_400.0)],
+    [(5, 5.0), (-1, 0.0), (math.inf, 366 * 86_400.0), (10**12, 366 * 86_400.0)],
 )
 def test_retry_later_postpones_within_what_a_database_can_hold(asked, waits):
     assert outcome(RetryLater(asked, "the API is busy")) == Postponed(waits, "the API is busy")
+
+
+def test_retry_later_takes_no_nan():
+    with pytest.raises(ValueError, match="not NaN"):
+        RetryLater(math.nan)
 
 
 def test_a_retry_later_whose_time_was_lost_is_made_again_at_once():
