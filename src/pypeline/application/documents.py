@@ -50,13 +50,13 @@ def run_with_nodes(
     ``parts`` maps the positions whose results are kept in parts to those parts.
     """
     document = run_document(run)
-    document["nodes"] = [node_document(node, why=why_it_waits(node), parts=parts) for node in nodes]
+    document["nodes"] = [node_document(node, parts=parts) for node in nodes]
     if truncated:
         document["nodes_truncated"] = True
     return document
 
 
-def node_document(node: NodeRecord, *, why: str | None, parts: Mapping[int, list[JsonValue]]) -> JsonObject:
+def node_document(node: NodeRecord, *, parts: Mapping[int, list[JsonValue]]) -> JsonObject:
     """One node or item."""
     return {
         "node": node.name,
@@ -64,7 +64,7 @@ def node_document(node: NodeRecord, *, why: str | None, parts: Mapping[int, list
         "state": node.state.value,
         "attempt": node.attempt,
         "tries": node.tries,
-        "why": why,
+        "why": why_it_waits(node),
         "queue": node.queue,
         "queued_at": _time(node.queued_at),
         "started_at": _time(node.started_at),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pypeline.engine.dispatcher import Dispatcher
     from pypeline.engine.plans import PlanLoader
-    from pypeline.runs.outcome import Outcome
+    from pypeline.runs.outcome import ErrorInfo, Outcome
     from pypeline.runs.plan import Plan, Step
     from pypeline.runs.states import RunState
     from pypeline.store.base import Store
@@ -193,10 +193,10 @@ class Engine:
         """True once a beat has learnt that this run was cancelled or is past its deadline."""
         return run_id in self._flagged
 
-    def lose(self, plan: Plan, lost: Claim, failure: Failed) -> None:
+    def lose(self, plan: Plan, lost: Claim, error: ErrorInfo) -> None:
         """Charge an attempt whose lease has lapsed, as a failure like any other."""
         delay = self._delay(plan.steps[lost.ref.position], lost.tries + 1)
-        recorded = self.store.lose(plan, lost, delay=delay, error=failure.error)
+        recorded = self.store.lose(plan, lost, delay=delay, error=error)
         self.dispatch(lost.ref.run_id, recorded.ready)
 
     def dispatch(self, run_id: str, ready: Iterable[Ready]) -> None:

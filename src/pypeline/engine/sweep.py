@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pypeline.runs.outcome import ErrorInfo, Failed
+from pypeline.runs.outcome import ErrorInfo
 from pypeline.runs.states import Flag
 
 if TYPE_CHECKING:
@@ -107,6 +107,6 @@ class Sweeper:
         return sum(len(resent.ready) for resent in queued)
 
 
-def _lost(claim: Claim, worker: str, lease: float) -> Failed:
+def _lost(claim: Claim, worker: str, lease: float) -> ErrorInfo:
     message = f"worker {worker} gave no sign for {lease:g} s while it ran attempt {claim.ref.attempt}"
-    return Failed(ErrorInfo("WorkerLost", message))
+    return ErrorInfo("WorkerLost", message)

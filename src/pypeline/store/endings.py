@@ -25,7 +25,7 @@ _CANCEL_MAPPED = """
         WHERE i.run_id = :run AND i.position = pypeline_node.position AND i.item >= 0 AND i.state = 'running')
 """
 _HOW_IT_WENT = """
-    SELECT r.flag, r.max_concurrency,
+    SELECT r.flag,
         EXISTS (SELECT 1 FROM pypeline_node WHERE run_id = :run AND state = 'failed'),
         EXISTS (SELECT 1 FROM pypeline_node WHERE run_id = :run AND state = 'cancelled')
     FROM pypeline_run r WHERE r.id = :run {lock}
@@ -51,7 +51,7 @@ def finish(tx: Transaction, run_id: str) -> RunState:
     """Give a run whose nodes have all ended its state. The commit waits for the disk."""
     row = tx.one(_HOW_IT_WENT.format(lock=tx.dialect.row_lock), run=run_id)
     assert row is not None, "a node has a run"  # noqa: S101 - its foreign key
-    flag, _, failed, cancelled = row
+    flag, failed, cancelled = row
     state, error = _verdict(tx, run_id, flag=flag if cancelled else None, failed=bool(failed))
     tx.run(_FINISH, run=run_id, state=state, error=error)
     tx.durable = True

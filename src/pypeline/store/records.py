@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from pypeline.runs.outcome import ErrorInfo
@@ -192,11 +192,3 @@ class RunFilter:
     limit: int = 50
     after: str | None = None
     prefix: str | None = None
-
-
-def group_ready(rows: Sequence[tuple[str, int, int, int]]) -> list[Resent]:
-    """``(run, position, item, attempt)`` rows, in order of the run, as one `Resent` a run."""
-    found: dict[str, list[Ready]] = {}
-    for run_id, position, item, attempt in rows:
-        found.setdefault(run_id, []).append(Ready(position, item, attempt))
-    return [Resent(run_id, tuple(ready)) for run_id, ready in found.items()]

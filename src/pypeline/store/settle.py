@@ -227,12 +227,12 @@ class Settlement:
             raise NeedsAllLocks
 
 
-def admit(tx: Transaction, run_id: str, *, freed: int = 0) -> list[Ready]:
+def admit(tx: Transaction, run_id: str, *, freed: int = 0) -> tuple[Ready, ...]:
     """Queue ready nodes, lowest position first, as far as ``maxConcurrency`` has room."""
     row = tx.one(_FREE, run=run_id, freed=freed)
     room = row[0] if row else None
     if not room or room < 0:
-        return []
+        return ()
     # Chosen and queued by key, in two steps: in one, PostgreSQL may read every node of the run.
     rows = tx.all(_READY.format(skip_locked=tx.dialect.skip_locked), run=run_id, room=room)
     if rows:
@@ -240,4 +240,4 @@ def admit(tx: Transaction, run_id: str, *, freed: int = 0) -> list[Ready]:
             _QUEUE_ONE, [{"run": run_id, "position": position, "item": item} for position, item, _ in rows]
         )
         tx.run(_TAKE, run=run_id, taken=len(rows))
-    return [Ready(position, item, attempt + 1) for position, item, attempt in rows]
+    return tuple(Ready(position, item, attempt + 1) for position, item, attempt in rows)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pypeline.errors import DatabaseUnavailable, PypelineError
 from pypeline.runs.outcome import Succeeded
-from pypeline.store import attempts, control, creation, questions, upkeep
+from pypeline.store import attempts, control, creation, questions, settle, upkeep
 from pypeline.store.connections import Connections
 from pypeline.store.dialects import SqliteDialect, dialect_for
 from pypeline.store.records import NODE
@@ -154,7 +154,7 @@ class SqlStore:
         return self._connections.read(partial(upkeep.with_room, broker=broker, limit=limit))
 
     def admit(self, run_id: str) -> tuple[Ready, ...]:
-        return self._connections.transact(partial(upkeep.admit_ready, run_id=run_id))
+        return self._connections.transact(partial(settle.admit, run_id=run_id))
 
     def context(self, run_id: str) -> RunContext:
         return self._connections.read(partial(questions.context, run_id=run_id, app=self._app))

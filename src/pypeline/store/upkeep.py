@@ -6,8 +6,7 @@ import json
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
-from pypeline.store.records import AttemptRef, Claim, Ready, Resent, group_ready
-from pypeline.store.settle import admit
+from pypeline.store.records import AttemptRef, Claim, Ready, Resent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -179,11 +178,6 @@ def with_room(tx: Transaction, broker: str, *, limit: int) -> list[str]:
     return [run_id for (run_id,) in tx.all(_WITH_ROOM, broker=broker, limit=limit)]
 
 
-def admit_ready(tx: Transaction, run_id: str) -> tuple[Ready, ...]:
-    """Queue what a bounded run has room for."""
-    return tuple(admit(tx, run_id))
-
-
 def _renewal(claim: Claim, lease: float) -> dict[str, Any]:
     ref = claim.ref
     key = {"run": ref.run_id, "position": ref.position, "item": ref.item}
@@ -191,6 +185,8 @@ def _renewal(claim: Claim, lease: float) -> dict[str, Any]:
 
 
 def _resent(rows: list[tuple[Any, ...]]) -> list[Resent]:
-    return group_ready(
-        [(run_id, position, item, attempt) for run_id, position, item, attempt in sorted(rows)]
-    )
+    """``(run, position, item, attempt)`` rows as one `Resent` a run, its nodes in order."""
+    found: dict[str, list[Ready]] = {}
+    for run_id, *ready in sorted(rows):
+        found.setdefault(run_id, []).append(Ready(*ready))
+    return [Resent(run_id, tuple(ready)) for run_id, ready in found.items()]
