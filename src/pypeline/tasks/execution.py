@@ -15,6 +15,7 @@ from pypeline.tasks.capture import kept_in
 from pypeline.tasks.encoding import encode_elements, encode_result
 from pypeline.tasks.event import Event, EventKeys, Upstream, build_event
 from pypeline.tasks.failures import ends_the_worker, outcome_of
+from pypeline.tasks.messages import task_id
 from pypeline.tasks.output import Output
 from pypeline.tasks.registry import HandlerMissing
 from pypeline.tasks.results import StoredResults
@@ -126,7 +127,7 @@ def _event_keys(work: Work) -> EventKeys:
     return EventKeys(
         pipeline_id=work.context.pipeline_id,
         execution_id=ref.run_id,
-        task_id=f"{ref.run_id}:{ref.position}:{ref.item}:{ref.attempt}",
+        task_id=task_id(ref),
         attempt=ref.attempt,
         payload=work.context.payload,
         item=ref.item,
