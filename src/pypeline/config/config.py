@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pypeline.config.findings import Fault, Finding
     from pypeline.config.models import PipelineModel, SermosFile, Service
     from pypeline.config.schedule_models import ScheduledTask
-    from pypeline.runs.plan import Plan
+    from pypeline.runs.plan import Plan, Step
     from pypeline.types import JsonObject
 
 
@@ -91,6 +91,24 @@ class Config:
         for task in (task for one in chosen for task in one.registered_tasks or ()):
             found[task.handler] = {**found.get(task.handler, {}), **task.event}
         return found
+
+    def queues(self, service: str | None = None) -> tuple[str, ...]:
+        """
+        The queues that a worker of one service, or of all, has to read: those that its handlers are sent to.
+
+        A scheduled task without a queue goes to the default queue, which is a setting and not among these.
+        Raises InvalidSetting if there is no such service.
+        """
+        handlers = self.handlers(service)
+        found = {step.queue for step in self._steps() if not handlers.keys().isdisjoint(step.handlers)}
+        for task in self.scheduled_tasks.values():
+            if task.config.queue is not None and task.config.task in handlers:
+                found.add(task.config.queue)
+        return tuple(sorted(found))
+
+    def _steps(self) -> Iterable[Step]:
+        for pipeline_id in self.pipelines:
+            yield from self.plan(pipeline_id).steps
 
     def _pipeline(self, pipeline_id: str) -> PipelineModel:
         if pipeline_id not in self.pipelines:

@@ -166,6 +166,33 @@ def test_an_unknown_service_is_a_bad_setting(tmp_path):
         _load(tmp_path, DEMO).handlers("nobody")
 
 
+QUEUES = """\
+serviceConfig:
+  - name: light
+    registeredTasks: [{handler: m.f}, {handler: m.h}]
+  - name: heavy
+    registeredTasks: [{handler: m.g}]
+  - name: idle
+pipelines:
+  p:
+    config:
+      metadata: {queue: q}
+      dagAdjacency: {a: [b]}
+      taskDefinitions: {a: {handler: m.f}, b: {handler: m.g, queue: big}}
+scheduledTasks:
+  s: {config: {scheduleType: once, task: m.h, queue: nightly, at: 2026-05-01T08:00}}
+  t: {config: {scheduleType: once, task: m.h, at: 2026-05-01T08:00}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("service", "queues"),
+    [("light", ("nightly", "q")), ("heavy", ("big",)), ("idle", ()), (None, ("big", "nightly", "q"))],
+)
+def test_a_service_reads_the_queues_that_its_handlers_are_sent_to(tmp_path, service, queues):
+    assert _load(tmp_path, QUEUES).queues(service) == queues
+
+
 def test_a_schedule_is_read_with_its_types(tmp_path):
     config = _load(tmp_path, DEMO).scheduled_tasks["nightly"].config
 
