@@ -43,8 +43,8 @@ def test_a_time_goes_to_the_driver_and_comes_back(dialect):
     assert dialect.time(dialect.moment(moment)) == moment
 
 
-def test_sqlite_reads_the_clock_that_it_is_given():
-    dialect = dialect_for("sqlite:///x.db", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+def test_sqlite_reads_the_clock_that_it_is_given(tmp_path):
+    dialect = dialect_for(f"sqlite:///{tmp_path}/x.db", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
     connection = dialect.connect()
 
     found = connection.execute("SELECT now(), shift(now(), 1.5)").fetchone()
