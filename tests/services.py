@@ -33,11 +33,8 @@ def postgres_server() -> Iterator[str]:
     if _answers(LOCAL_SERVER):
         yield LOCAL_SERVER
         return
-    programs = _postgres_programs()
-    if programs is None:
-        unavailable("PostgreSQL: no server on 127.0.0.1:5432, no initdb here (apt install postgresql)")
-    with _private_server(programs) as url:
-        yield url
+    with private_postgres() as server:
+        yield server.url
 
 
 @contextmanager
@@ -50,6 +47,60 @@ def postgres_database(server: str) -> Iterator[str]:
             yield f"{server}/{name}"
         finally:
             connection.execute(f"drop database {name} with (force)")
+
+
+class PrivatePostgres:
+    """
+    A PostgreSQL of the test's own, which it may stop and start: see `private_postgres`.
+
+    ``url`` names no database; it stays the same over a restart.
+    """
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs = programs
+        self._user = unprivileged_user()
+        if self._user:
+            shutil.chown(folder, self._user)
+        self._folder, self._data, port = folder, folder / "data", free_port()
+        self._options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        self.url = f"postgresql://postgres@127.0.0.1:{port}"
+        self._run("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "-N")
+
+    def start(self) -> None:
+        """Returns once it takes connections."""
+        self._run("pg_ctl", "-l", self._folder / "log", "-o", self._options, "-w", "start")
+
+    def stop(self) -> None:
+        """Shut down in order: every connection is ended, every commit is kept."""
+        self._run("pg_ctl", "-m", "fast", "-w", "stop")
+
+    def kill(self) -> None:
+        """Shut down as in a crash: the next start recovers what had reached the disk."""
+        self._run("pg_ctl", "-m", "immediate", "-w", "stop")
+
+    @property
+    def runs(self) -> bool:
+        """True between a start and a stop."""
+        return (self._data / "postmaster.pid").exists()
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        _run(self._user, self._programs / program, "-D", self._data, *arguments)
+
+
+@contextmanager
+def private_postgres() -> Iterator[PrivatePostgres]:
+    """A server of its own on a free port, started; it is gone at the end."""
+    programs = _postgres_programs()
+    if programs is None:
+        unavailable("PostgreSQL: no initdb here (apt install postgresql)")
+    with tempfile.TemporaryDirectory(prefix="pypeline-postgres-") as folder:
+        server = PrivatePostgres(programs, Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            if server.runs:
+                server.kill()
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -67,6 +118,14 @@ def free_port() -> int:
     return port
 
 
+def unprivileged_user(name: str = "postgres") -> str | None:
+    """For servers that refuse to run as root: whom to be instead, None where we are not root."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return name if name in known else "nobody"
+
+
 def _answers(server: str) -> bool:
     try:
         psycopg.connect(f"{server}/postgres", connect_timeout=3).close()
@@ -81,31 +140,6 @@ def _postgres_programs() -> Path | None:
     newest = max(debian, key=lambda program: float(program.parts[-3]), default=None)
     found = newest or shutil.which("initdb")
     return Path(found).resolve().parent if found else None
-
-
-@contextmanager
-def _private_server(programs: Path) -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="pypeline-postgres-") as folder:
-        user = _unprivileged_user()
-        if user:
-            shutil.chown(folder, user)
-        data, port = Path(folder, "data"), free_port()
-        _run(user, programs / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "-N")
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        log = Path(folder, "log")
-        _run(user, programs / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
-        try:
-            yield f"postgresql://postgres@127.0.0.1:{port}"
-        finally:
-            _run(user, programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-
-
-def _unprivileged_user() -> str | None:
-    """PostgreSQL refuses to run as root: whom to be instead, None where we are not root."""
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return "postgres" if "postgres" in known else "nobody"
 
 
 def _run(user: str | None, *command: str | Path) -> None:

@@ -31,7 +31,7 @@ _TIMES = {
     "run": ("created_at", "started_at", "finished_at", "deadline_at"),
     "queue": ("sent_at", "claimed_at", "resent_at"),
     "sweep": ("swept_at",),
-    "worker": ("seen_at", "started_at"),
+    "worker": ("seen_at", "started_at", "clock_at"),
 }
 
 

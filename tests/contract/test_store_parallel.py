@@ -64,17 +64,18 @@ class Crowd:
             self.errors.append(error)
 
     def _work(self):
-        while not (self.done.is_set() and self.ended()):
+        while not (self.errors or (self.done.is_set() and self.ended())):
             try:
                 self._attempt(self.messages.get(timeout=0.02))
             except queue.Empty:
                 self._sweep()
 
     def _attempt(self, ref):
-        claim = self.store.claim(ref, token=uuid.uuid4().hex, worker="w", lease=30)
+        worker = threading.current_thread().name
+        claim = self.store.claim(ref, token=uuid.uuid4().hex, worker=worker, lease=30)
         if claim is None:
             return
-        self.store.beat(WorkerBeat(threading.current_thread().name, BROKER, ("q",)), [claim], lease=30)
+        self.store.beat(WorkerBeat(worker, BROKER, ("q",)), [ref], lease=30)
         outcome = self.outcome(ref)
         delay = 0.0 if isinstance(outcome, Failed) and not outcome.final else None
         recorded = self.store.record(self.plan, claim, outcome, delay=delay)

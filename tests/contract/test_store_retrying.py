@@ -194,7 +194,7 @@ def test_a_renewed_lease_is_not_charged(start, store, age):
     run = start(chain(1))
     claim = run.claim("n0")
     age(31)
-    store.beat(WorkerBeat("w", BROKER, ("q",)), [claim], lease=30)
+    store.beat(WorkerBeat("w", BROKER, ("q",)), [claim.ref], lease=30)
 
     assert not store.lose(run.plan, claim, delay=0, error=LOST).accepted
     assert run.record(claim, Succeeded("1")).accepted

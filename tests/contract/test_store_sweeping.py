@@ -15,7 +15,8 @@ PACE = {"margin": 5.0, "grace": 30.0}
 
 
 def beat(store, *claims, queues=("q",), lease=30.0, claimed=None):
-    return store.beat(WorkerBeat("w", BROKER, queues, claimed or {}), claims, lease=lease)
+    said = WorkerBeat("w", BROKER, queues, claims=claimed or {})
+    return store.beat(said, [claim.ref for claim in claims], lease=lease)
 
 
 def seen(claim):

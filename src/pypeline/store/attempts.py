@@ -19,15 +19,20 @@ if TYPE_CHECKING:
 
 _THIS = "run_id = :run AND position = :position AND item = :item AND attempt = :attempt"
 
+# Concatenated, so that the index of queued nodes, which may be long, is no candidate.
 _CLAIM = f"""
     UPDATE pypeline_node SET state = 'running', token = :token, worker = :worker, started_at = now(),
         lease_until = shift(now(), :lease)
-    WHERE {_THIS} AND state = 'queued'
+    WHERE {_THIS} AND state || '' = 'queued'
         AND EXISTS (SELECT 1 FROM pypeline_run WHERE id = :run AND flag IS NULL)
     RETURNING tries, sent_at, (SELECT state FROM pypeline_run WHERE id = :run)
 """
 _CLAIMED_BEFORE = f"""
     SELECT tries, sent_at, 'running' FROM pypeline_node WHERE {_THIS} AND state = 'running' AND token = :token
+"""
+_HELD_BY = f"""
+    SELECT token, tries, sent_at FROM pypeline_node
+    WHERE {_THIS} AND state = 'running' AND worker = :worker
 """
 _RUN_STARTS = """
     UPDATE pypeline_run SET state = 'running', started_at = coalesce(started_at, now())
@@ -77,12 +82,21 @@ def claim(tx: Transaction, ref: AttemptRef, *, token: str, worker: str, lease: f
     return Claim(ref, token, tries, tx.dialect.time(sent_at))
 
 
+def held_by(tx: Transaction, ref: AttemptRef, *, worker: str) -> Claim | None:
+    """The claim of a running attempt that this worker holds."""
+    row = tx.one(_HELD_BY, **_key(ref), worker=worker)
+    if row is None:
+        return None
+    token, tries, sent_at = row
+    return Claim(ref, token, tries, tx.dialect.time(sent_at))
+
+
 def record(tx: Transaction, plan: Plan, held: Claim, outcome: Outcome, *, delay: float | None) -> Recorded:
     """Running → how it ended; then all that follows from it."""
     ref = held.ref
     settlement = Settlement(tx, plan, ref.run_id)
     _lock(settlement, ref)
-    change = _change(outcome, delay=delay)
+    change = change_of(outcome, delay=delay)
     if not _apply(tx, held, change):
         return Recorded(accepted=False)
     _keep(tx, ref, outcome, change)
@@ -110,7 +124,7 @@ def give_back(tx: Transaction, held: Claim) -> Ready | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class Change:
     """What an outcome writes into the node's row, and into the history."""
 
     state: NodeState
@@ -127,19 +141,20 @@ class _Change:
         return None if self.error is None else json.dumps(asdict(self.error))
 
 
-def _change(outcome: Outcome, *, delay: float | None) -> _Change:
+def change_of(outcome: Outcome, *, delay: float | None) -> Change:
+    """What is to be written; ``delay`` as in `record`."""
     match outcome:
         case Succeeded(result=result, elements=elements):
             count = None if elements is None else len(elements)
-            return _Change(NodeState.SUCCESS, result=result, elements=count)
+            return Change(NodeState.SUCCESS, result=result, elements=count)
         case SkippedByHandler(reason=reason):
-            return _Change(NodeState.SKIPPED, ErrorInfo("Skip", reason))
+            return Change(NodeState.SKIPPED, ErrorInfo("Skip", reason))
         case Postponed(seconds=seconds, reason=reason):
-            return _Change(NodeState.RETRYING, ErrorInfo("RetryLater", reason), delay=seconds)
+            return Change(NodeState.RETRYING, ErrorInfo("RetryLater", reason), delay=seconds)
         case Failed(error=error):
             state = NodeState.FAILED if delay is None else NodeState.RETRYING
             history = "lost" if error.type == "WorkerLost" else "failed"
-            return _Change(state, error, charged=1, delay=delay, history=history)
+            return Change(state, error, charged=1, delay=delay, history=history)
 
 
 def _lock(settlement: Settlement, ref: AttemptRef) -> None:
@@ -148,14 +163,14 @@ def _lock(settlement: Settlement, ref: AttemptRef) -> None:
         settlement.lock([ref.position])
 
 
-def _apply(tx: Transaction, held: Claim, change: _Change) -> bool:
+def _apply(tx: Transaction, held: Claim, change: Change) -> bool:
     key = _key(held.ref) | {"token": held.token, "charged": change.charged, "error": change.error_text}
     if change.state is NodeState.RETRYING:
         return bool(tx.run(_POSTPONE, **key, delay=change.delay))
     return bool(tx.run(_END, **key, state=change.state, result=change.result, elements=change.elements))
 
 
-def _keep(tx: Transaction, ref: AttemptRef, outcome: Outcome, change: _Change) -> None:
+def _keep(tx: Transaction, ref: AttemptRef, outcome: Outcome, change: Change) -> None:
     key = _key(ref)
     if change.history:
         tx.run(_KEEP_ATTEMPT, **key, outcome=change.history, error=change.error_text)

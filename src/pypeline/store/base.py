@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from pypeline.store.records import NODE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from pypeline.runs.outcome import ErrorInfo, Outcome
     from pypeline.runs.plan import Plan
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         Created,
         NewRun,
         NodeRecord,
+        QueueRecord,
         Ready,
         Recorded,
         Resent,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         RunFilter,
         RunRecord,
         WorkerBeat,
+        WorkerRecord,
     )
     from pypeline.types import JsonObject
 
@@ -96,15 +99,31 @@ class Store(Protocol):
 
     # — the sweep, and the beat of a worker —
 
-    def beat(self, beat: WorkerBeat, held: Iterable[Claim], *, lease: float) -> frozenset[str]:
-        """Say that a worker lives and renew its leases; answers which of the held runs are flagged."""
+    def beat(self, beat: WorkerBeat, held: Iterable[AttemptRef], *, lease: float) -> frozenset[str]:
+        """
+        Say that a worker lives and renew its leases; answers which of the held runs are flagged.
+
+        An attempt that another worker holds by now is left alone.
+        """
+
+    def held(self, ref: AttemptRef, *, worker: str) -> Claim | None:
+        """The claim of a running attempt that this worker holds: for a parent whose child has died."""
+
+    def note_claims(self, broker: str, claims: Mapping[str, datetime]) -> None:
+        """Say between two beats which messages were claimed: as `WorkerBeat.claims`."""
+
+    def flagged_among(self, run_ids: Iterable[str]) -> frozenset[str]:
+        """Which of these runs are flagged."""
+
+    def forget_worker(self, worker_id: str) -> None:
+        """Drop what is known of a worker: it ends well."""
 
     def begin_sweep(self, broker: str, *, interval: float, lease: float) -> bool:
         """
         True if this caller is to sweep now: nobody else did within ``interval`` seconds.
 
         Where the last sweep is older than ``lease``, all leases are extended by one first: nobody is
-        charged for an outage.
+        charged for an outage. Workers that were silent for a day are forgotten.
         """
 
     def queue_due(self, broker: str, *, limit: int) -> list[Resent]:
@@ -182,3 +201,12 @@ class Store(Protocol):
 
     def owner_seen(self, broker: str) -> float | None:
         """Seconds since a worker of this broker was last seen; None if never."""
+
+    def workers(self, broker: str) -> list[WorkerRecord]:
+        """The workers of a broker by id, of every application."""
+
+    def queues(self, broker: str) -> list[QueueRecord]:
+        """The queues of a broker by name, in which nodes wait or of which claims are known."""
+
+    def clock(self) -> datetime:
+        """What the database takes for the time."""

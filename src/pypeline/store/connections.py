@@ -6,9 +6,11 @@ import os
 import threading
 import weakref
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pypeline.errors import DatabaseUnavailable
+from pypeline.store.rendering import for_postgres_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -72,6 +74,7 @@ class Connections:
         self._writer = threading.Lock() if not dialect.locks_rows else None
         self._pid = os.getpid()
         self._parents: object = None
+        self._grown = 0
 
     def transact(self, work: Callable[[Transaction], T], *, durable: bool = False) -> T:
         """
@@ -80,31 +83,39 @@ class Connections:
         It may run more than once: after a deadlock, or because it needs more locks. Raises
         DatabaseUnavailable.
         """
-        wide = False
-        for remaining in reversed(range(_MOST_TRIES)):
-            try:
-                return self._once(work, durable=durable, wide=wide)
-            except NeedsAllLocks:
-                wide = True
-            except self.dialect.errors as error:
-                if remaining and self.dialect.may_repeat(error):
-                    continue
-                raise self._translated(error) from error
-        raise AssertionError("unreachable")  # pragma: no cover
+        try:
+            return self._persist(partial(self._once, work, durable=durable, wide=False))
+        except NeedsAllLocks:
+            return self._persist(partial(self._once, work, durable=durable, wide=True))
+
+    def alone(self, statement: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """
+        The rows of one statement that is a transaction by itself, and safe to repeat: in one round trip.
+
+        For dialects that say ``one_statement``. Raises DatabaseUnavailable.
+        """
+        return self._persist(
+            partial(self._asked, partial(_execute_alone, statement=statement, params=params))
+        )
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Run ``work``, which only reads, outside a transaction: each statement sees what is committed."""
-        try:
-            return work(Transaction(self.current(), self.dialect, durable=False, wide=False))
-        except self.dialect.errors as error:
-            raise self._translated(error) from error
+
+        def ask(connection: Any) -> T:
+            return work(Transaction(connection, self.dialect, durable=False, wide=False))
+
+        return self._persist(partial(self._asked, ask))
 
     def note_growth(self, rows: int) -> None:
-        """Tell the database that the table of nodes has grown much; what fails here is no failure."""
-        if rows < _MANY_ROWS:
+        """Tell the database when the table of nodes has grown much; what fails here is no failure."""
+        self._grown += rows
+        if self._grown < _MANY_ROWS:
             return
+        rows, self._grown = self._grown, 0
         try:
             self.dialect.note_growth(self.current(), rows)
+        except DatabaseUnavailable:
+            return
         except self.dialect.errors as error:
             self._translated(error)
 
@@ -128,6 +139,36 @@ class Connections:
                 self._open.add(held)
         return held.connection
 
+    def _persist(self, attempt: Callable[[], T]) -> T:
+        """Repeat what was undone without a fault of its own."""
+        for remaining in reversed(range(_MOST_TRIES)):
+            try:
+                return attempt()
+            except self.dialect.errors as error:
+                if remaining and (self.dialect.may_repeat(error) or self._was_mended(error)):
+                    continue
+                raise self._translated(error) from error
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def _asked(self, question: Callable[[Any], T]) -> T:
+        """The answer to what is safe to repeat; on a new connection where that of this thread has died."""
+        connection = self.current()
+        try:
+            return question(connection)
+        except self.dialect.errors:
+            if not self.dialect.is_dead(connection):
+                raise
+            self._drop()
+        return question(self.current())
+
+    def _was_mended(self, error: Exception) -> bool:
+        held: _Held | None = getattr(self._local, "held", None)
+        return held is not None and self.dialect.was_mended(held.connection, error)
+
+    def _begun(self, connection: Any) -> Any:
+        self.dialect.begin(connection)
+        return connection
+
     def _once(self, work: Callable[[Transaction], T], *, durable: bool, wide: bool) -> T:
         if self._writer is None:
             return self._commit(work, durable=durable, wide=wide)
@@ -135,8 +176,7 @@ class Connections:
             return self._commit(work, durable=durable, wide=wide)
 
     def _commit(self, work: Callable[[Transaction], T], *, durable: bool, wide: bool) -> T:
-        connection = self.current()
-        self.dialect.begin(connection)
+        connection = self._asked(self._begun)
         transaction = Transaction(connection, self.dialect, durable=durable, wide=wide)
         try:
             answer = work(transaction)
@@ -184,3 +224,10 @@ class _Held:
         # Whatever a driver says of a connection that nobody can use any more, there is nobody to hear it.
         with suppress(Exception):
             self.close()
+
+
+def _execute_alone(connection: Any, *, statement: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+    text, names = for_postgres_alone(statement)
+    values = [params[name] for name in names]
+    rows: list[tuple[Any, ...]] = connection.alone.execute(text, values, prepare=True).fetchall()
+    return rows

@@ -24,6 +24,8 @@ _STATE = "SELECT state FROM pypeline_run WHERE id = :run"
 _SET_FLAG = """
     UPDATE pypeline_run SET flag = coalesce(flag, :flag) WHERE id = :run AND state IN ('pending', 'running')
 """
+# A record that saw the run before it was flagged, and then waited for its node, learns it there.
+_FLAG_RUNNING = "UPDATE pypeline_node SET flagged = true WHERE run_id = :run AND state = 'running'"
 _NODES = "SELECT position, state, items FROM pypeline_node WHERE run_id = :run AND item = -1"
 _REOPEN = """
     UPDATE pypeline_run SET state = 'pending', flag = NULL, error = NULL, finished_at = NULL,
@@ -41,7 +43,8 @@ _DELETE_ITEMS = "DELETE FROM pypeline_node WHERE run_id = :run AND item >= 0 AND
 _DELETE_ELEMENTS = "DELETE FROM pypeline_element WHERE run_id = :run AND position IN each(:positions)"
 _CLEARED = """
     tries = 0, token = NULL, worker = NULL, lease_until = NULL, due_at = NULL, sent_at = NULL,
-    queued_at = NULL, started_at = NULL, finished_at = NULL, result = NULL, elements = NULL, error = NULL
+    queued_at = NULL, started_at = NULL, finished_at = NULL, result = NULL, elements = NULL, error = NULL,
+    flagged = false
 """
 _RESET_NODE = f"""
     UPDATE pypeline_node SET state = 'pending', waiting = :waiting, failed = 0, skipped = :skipped,
@@ -54,7 +57,7 @@ _RESET_ITEMS = f"""
 """
 _REOPEN_MAPPED = """
     UPDATE pypeline_node SET state = 'running', finished_at = NULL, waiting = :open, failed = 0, skipped = 0,
-        released = 0
+        released = 0, flagged = false
     WHERE run_id = :run AND position = :position AND item = -1
 """
 _CHANGE_BROKER = """
@@ -81,6 +84,7 @@ def cancel(tx: Transaction, plan: Plan, run_id: str, flag: Flag) -> RunState:
     _lock_all(Settlement(tx, plan, run_id))
     if not tx.run(_SET_FLAG, run=run_id, flag=flag):
         return _state(tx, run_id)
+    tx.run(_FLAG_RUNNING, run=run_id)
     return end_flagged(tx, run_id) or _state(tx, run_id)
 
 

@@ -46,7 +46,6 @@ _LOGS = """
     SELECT attempt, text FROM pypeline_log
     WHERE run_id = :run AND position = :position AND item = :item ORDER BY attempt
 """
-_OWNER_SEEN = "SELECT max(seen_at), now() FROM pypeline_worker WHERE broker = :broker"
 
 
 def context(tx: Transaction, run_id: str, *, app: str) -> RunContext:
@@ -96,15 +95,6 @@ def elements(tx: Transaction, run_id: str, position: int, *, start: int, stop: i
 def logs(tx: Transaction, run_id: str, position: int, item: int) -> list[tuple[int, str]]:
     """What each attempt logged."""
     return [(attempt, text) for attempt, text in tx.all(_LOGS, run=run_id, position=position, item=item)]
-
-
-def owner_seen(tx: Transaction, broker: str) -> float | None:
-    """Seconds since a worker of this broker gave a sign of life."""
-    row = tx.one(_OWNER_SEEN, broker=broker)
-    if row is None or row[0] is None:
-        return None
-    seen, now = (tx.dialect.time(value) for value in row)
-    return (now - seen).total_seconds()
 
 
 def runs(connection: Connection, wanted: RunFilter, *, app: str) -> list[RunRecord]:

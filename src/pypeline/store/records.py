@@ -7,11 +7,11 @@ Times are aware UTC. Item `NODE` of a position is the node itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from pypeline.runs.outcome import ErrorInfo
     from pypeline.runs.states import Flag, NodeState, RunState
@@ -166,13 +166,56 @@ class WorkerBeat:
     """
     What a worker says of itself at each beat: who it is, and what it has claimed since the last one.
 
-    ``claims`` maps each queue that it claimed from to the ``sent_at`` of the newest message among them.
+    ``clock`` is what its host takes for the time. ``claims`` maps each queue that it claimed from to the
+    ``sent_at`` of the newest message among them.
     """
 
     worker_id: str
     broker: str
     queues: tuple[str, ...]
+    service: str | None = None
+    pool: str = ""
+    concurrency: int = 1
+    version: str = ""
+    clock: datetime = field(default_factory=lambda: datetime.now(UTC))
     claims: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """
+    A worker as its last beat told.
+
+    ``silent`` is how many seconds ago that was, by the database's clock; ``skew`` how many seconds the
+    clock of its host was ahead of the database's.
+    """
+
+    worker_id: str
+    app: str
+    broker: str
+    queues: tuple[str, ...]
+    service: str | None
+    pool: str
+    concurrency: int
+    version: str
+    started_at: datetime
+    seen_at: datetime
+    silent: float
+    skew: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRecord:
+    """
+    A queue: how many nodes wait in it, and the seconds since the oldest of them was sent.
+
+    ``claimed`` is the seconds since a worker last said that it claimed from it; None if never.
+    """
+
+    name: str
+    queued: int
+    oldest: float | None
+    claimed: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ _FREE = """
 """
 _READY = """
     SELECT position, item, attempt FROM pypeline_node
-    WHERE run_id = :run AND state = 'pending' AND waiting = 0
+    WHERE run_id = :run AND state = 'pending' AND is_ready
     ORDER BY position, item LIMIT :room {skip_locked}
 """
 _QUEUE_ONE = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy import create_engine, event, make_url
@@ -12,14 +13,17 @@ from sqlalchemy.exc import DBAPIError
 
 from pypeline.errors import DatabaseUnavailable, PypelineError
 from pypeline.runs.outcome import Succeeded
-from pypeline.store import attempts, control, creation, questions, settle, upkeep
+from pypeline.store import attempts, control, creation, questions, settle, upkeep, workers
 from pypeline.store.connections import Connections
-from pypeline.store.dialects import SqliteDialect, dialect_for
+from pypeline.store.dialects import dialect_for
+from pypeline.store.one_statement import OneStatement
 from pypeline.store.records import NODE
 from pypeline.store.schema import ensure_schema
+from pypeline.store.sqlite import SqliteDialect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime
     from types import TracebackType
 
     from sqlalchemy import Connection, Engine
@@ -27,7 +31,6 @@ if TYPE_CHECKING:
     from pypeline.runs.outcome import ErrorInfo, Outcome
     from pypeline.runs.plan import Plan
     from pypeline.runs.states import Flag, NodeState, RunState
-    from pypeline.store.dialects import Clock
     from pypeline.store.records import (
         AttemptRecord,
         AttemptRef,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
         Created,
         NewRun,
         NodeRecord,
+        QueueRecord,
         Ready,
         Recorded,
         Resent,
@@ -42,7 +46,9 @@ if TYPE_CHECKING:
         RunFilter,
         RunRecord,
         WorkerBeat,
+        WorkerRecord,
     )
+    from pypeline.store.timestamps import Clock
     from pypeline.types import JsonObject
 
 T = TypeVar("T")
@@ -63,7 +69,7 @@ class SqlStore:
         self._app = app
         self._dialect = dialect_for(driver_url(url), clock=clock)
         self._shown = make_url(url).render_as_string()
-        self._engine = create_engine(driver_url(url), pool_pre_ping=self._dialect.locks_rows)
+        self._engine = _engine(url)
         if isinstance(self._dialect, SqliteDialect):
             event.listen(self._engine, "connect", partial(_prepare, self._dialect))
         try:
@@ -72,6 +78,7 @@ class SqlStore:
             self._engine.dispose()
             raise
         self._connections = Connections(self._dialect, url=self._shown)
+        self._hot = OneStatement(self._connections) if self._dialect.one_statement else None
         self._pid = os.getpid()
 
     def __enter__(self) -> Self:
@@ -95,10 +102,18 @@ class SqlStore:
         return created
 
     def claim(self, ref: AttemptRef, *, token: str, worker: str, lease: float) -> Claim | None:
+        if self._hot:
+            claim = self._hot.claim(ref, token=token, worker=worker, lease=lease)
+            if claim is not None:
+                return claim
         work = partial(attempts.claim, ref=ref, token=token, worker=worker, lease=lease)
         return self._connections.transact(work)
 
     def record(self, plan: Plan, claim: Claim, outcome: Outcome, *, delay: float | None = None) -> Recorded:
+        if self._hot:
+            recorded = self._hot.record(plan, claim, outcome, delay=delay)
+            if recorded is not None:
+                return recorded
         work = partial(attempts.record, plan=plan, held=claim, outcome=outcome, delay=delay)
         recorded = self._connections.transact(work)
         if isinstance(outcome, Succeeded) and outcome.elements:
@@ -124,11 +139,21 @@ class SqlStore:
         work = partial(control.take_over, plan=plan, run_id=run_id, owner=owner, broker=broker)
         return self._connections.transact(work, durable=True)
 
-    def beat(self, beat: WorkerBeat, held: Iterable[Claim], *, lease: float) -> frozenset[str]:
-        claims = tuple(held)
-        return self._connections.transact(
-            lambda tx: upkeep.beat(tx, beat, claims, app=self._app, lease=lease)
-        )
+    def beat(self, beat: WorkerBeat, held: Iterable[AttemptRef], *, lease: float) -> frozenset[str]:
+        work = partial(workers.beat, said=beat, held=tuple(held), app=self._app, lease=lease)
+        return self._connections.transact(work)
+
+    def held(self, ref: AttemptRef, *, worker: str) -> Claim | None:
+        return self._connections.read(partial(attempts.held_by, ref=ref, worker=worker))
+
+    def note_claims(self, broker: str, claims: Mapping[str, datetime]) -> None:
+        self._connections.transact(partial(workers.note_claims, broker=broker, claims=claims))
+
+    def flagged_among(self, run_ids: Iterable[str]) -> frozenset[str]:
+        return self._connections.read(partial(workers.flagged_among, run_ids=run_ids))
+
+    def forget_worker(self, worker_id: str) -> None:
+        self._connections.transact(partial(workers.forget, worker_id=worker_id))
 
     def begin_sweep(self, broker: str, *, interval: float, lease: float) -> bool:
         work = partial(upkeep.begin_sweep, broker=broker, interval=interval, lease=lease)
@@ -205,7 +230,16 @@ class SqlStore:
         return self._connections.read(lambda tx: questions.logs(tx, run_id, position, item))
 
     def owner_seen(self, broker: str) -> float | None:
-        return self._connections.read(partial(questions.owner_seen, broker=broker))
+        return self._connections.read(partial(workers.owner_seen, broker=broker))
+
+    def workers(self, broker: str) -> list[WorkerRecord]:
+        return self._connections.read(partial(workers.workers, broker=broker))
+
+    def queues(self, broker: str) -> list[QueueRecord]:
+        return self._connections.read(partial(workers.queues, broker=broker))
+
+    def clock(self) -> datetime:
+        return self._connections.read(workers.clock)
 
     def _ask(self, question: Callable[[Connection], T]) -> T:
         if self._pid != os.getpid():  # after a fork the pool's connections are the parent's
@@ -221,13 +255,26 @@ class SqlStore:
 @contextmanager
 def opened(url: str) -> Iterator[Engine]:
     """The database of a URL, whatever its schema: for `pypeline.store.schema`. Raises DatabaseUnavailable."""
-    engine = create_engine(driver_url(url))
+    engine = _engine(url)
     try:
         yield engine
     except DBAPIError as error:
         raise DatabaseUnavailable(make_url(url).render_as_string(), error.orig) from error
     finally:
         engine.dispose()
+
+
+def shown_url(url: str) -> str:
+    """The URL without its password."""
+    return make_url(url).render_as_string()
+
+
+def is_missing_file(url: str) -> bool:
+    """True for an SQLite database that nobody has created yet."""
+    parts = make_url(url)
+    name = parts.database or ""
+    in_memory = name in ("", ":memory:") or name.startswith("file:")
+    return parts.get_backend_name() == "sqlite" and not in_memory and not Path(name).is_file()
 
 
 def driver_url(url: str) -> str:
@@ -237,6 +284,14 @@ def driver_url(url: str) -> str:
         query = {"connect_timeout": _CONNECT_TIMEOUT, **parsed.query}
         parsed = parsed.set(drivername="postgresql+psycopg", query=query)
     return parsed.render_as_string(hide_password=False)
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(driver_url(url))
+    if parsed.get_backend_name() != "postgresql":
+        return create_engine(parsed)
+    # Nothing is prepared: a pooler may stand between, and questions come in many forms.
+    return create_engine(parsed, pool_pre_ping=True, connect_args={"prepare_threshold": None})
 
 
 def _prepare(dialect: SqliteDialect, connection: Any, record: object) -> None:

@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Index,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -124,6 +127,7 @@ node = Table(
     Column("queue", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("waiting", Integer, nullable=False),
+    Column("is_ready", Boolean, Computed("waiting = 0", persisted=True)),
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("skipped", Integer, nullable=False, server_default="0"),
     Column("items", Integer),
@@ -131,6 +135,7 @@ node = Table(
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("token", String(32)),
+    Column("flagged", Boolean, nullable=False, server_default=false()),
     Column("worker", Text),
     Column("lease_until", Timestamp),
     Column("due_at", Timestamp),
@@ -145,7 +150,8 @@ node = Table(
 _has_lease = text("state = 'running' AND lease_until IS NOT NULL")
 _is_due = text("state = 'retrying'")
 _is_queued = text("state = 'queued'")
-_has_no_room = text("state = 'pending' AND waiting = 0")
+# By a column of its own: an index that names ``waiting`` would make every lowering of a counter write to all.
+_has_no_room = text("state = 'pending' AND is_ready")
 Index("ix_pypeline_node_lease", node.c.lease_until, sqlite_where=_has_lease, postgresql_where=_has_lease)
 Index("ix_pypeline_node_due", node.c.due_at, sqlite_where=_is_due, postgresql_where=_is_due)
 Index("ix_pypeline_node_sent", node.c.sent_at, sqlite_where=_is_queued, postgresql_where=_is_queued)
@@ -194,8 +200,13 @@ worker = Table(
     Column("app", Text, nullable=False),
     Column("broker", Text, nullable=False),
     Column("queues", Text, nullable=False),
+    Column("service", Text),
+    Column("pool", Text, nullable=False, server_default=text("''")),
+    Column("concurrency", Integer, nullable=False, server_default="1"),
+    Column("version", Text, nullable=False, server_default=text("''")),
     Column("started_at", Timestamp, nullable=False),
     Column("seen_at", Timestamp, nullable=False),
+    Column("clock_at", Timestamp),
 )
 Index("ix_pypeline_worker_broker", worker.c.broker)
 

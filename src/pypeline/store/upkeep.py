@@ -1,34 +1,18 @@
-"""The beat of a worker and the questions and repairs of the sweep."""
+"""The questions and repairs of the sweep."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 from pypeline.store.records import AttemptRef, Claim, Ready, Resent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pypeline.store.connections import Transaction
-    from pypeline.store.records import WorkerBeat
 
-_SEEN = """
-    INSERT INTO pypeline_worker (id, app, broker, queues, started_at, seen_at)
-    VALUES (:id, :app, :broker, :queues, now(), now())
-    ON CONFLICT (id) DO UPDATE SET seen_at = now(), queues = excluded.queues
-"""
-_CLAIMED = """
-    INSERT INTO pypeline_queue (broker, name, sent_at, claimed_at) VALUES (:broker, :name, :sent_at, now())
-    ON CONFLICT (broker, name) DO UPDATE SET claimed_at = now(), sent_at = CASE
-        WHEN pypeline_queue.sent_at > excluded.sent_at THEN pypeline_queue.sent_at ELSE excluded.sent_at END
-"""
-_RENEW = """
-    UPDATE pypeline_node SET lease_until = shift(now(), :lease)
-    WHERE run_id = :run AND position = :position AND item = :item AND state = 'running' AND token = :token
-"""
-_FLAGGED_OF = "SELECT id FROM pypeline_run WHERE flag IS NOT NULL AND id IN each(:runs)"
+_DAY = 86_400.0
+_OF_A_QUIET_QUEUE = 100
+"""What a queue without claims is sent again at most: nobody may be listening, and each is a copy then."""
+
 _IS_STALE = "SELECT swept_at < shift(now(), :lease) FROM pypeline_sweep WHERE broker = :broker"
 _TAKE_TURN = """
     INSERT INTO pypeline_sweep (broker, swept_at) VALUES (:broker, now())
@@ -37,10 +21,17 @@ _TAKE_TURN = """
     RETURNING broker
 """
 _MINE = "SELECT id FROM pypeline_run WHERE broker = :broker AND state IN ('pending', 'running')"
+# Locked first, in the one order of all transactions: beats renew leases meanwhile.
 _EXTEND_ALL = f"""
+    WITH leased AS MATERIALIZED (
+        SELECT run_id, position, item FROM pypeline_node
+        WHERE state = 'running' AND lease_until IS NOT NULL AND run_id IN ({_MINE})
+        ORDER BY run_id, position, item {{lock}})
     UPDATE pypeline_node SET lease_until = shift(now(), :lease)
-    WHERE state = 'running' AND lease_until IS NOT NULL AND run_id IN ({_MINE})
+    WHERE state = 'running' AND lease_until IS NOT NULL
+        AND (run_id, position, item) IN (SELECT run_id, position, item FROM leased)
 """
+_FORGET_SILENT = "DELETE FROM pypeline_worker WHERE seen_at < shift(now(), :age)"
 # Materialized: a subquery that locks rows may be planned to run once for each outer row, past its limit.
 _DUE = f"""
     WITH due AS MATERIALIZED (
@@ -79,13 +70,14 @@ _NOTE_RESENT = """
     ON CONFLICT (broker, name) DO UPDATE SET resent_at = now()
 """
 _SEND_AGAIN = """
+    WITH wanted AS MATERIALIZED ({wanted} {skip_locked})
     UPDATE pypeline_node SET attempt = attempt + 1, sent_at = now()
-    WHERE state = 'queued' AND (run_id, position, item) IN ({wanted})
+    WHERE state = 'queued' AND (run_id, position, item) IN (SELECT run_id, position, item FROM wanted)
     RETURNING run_id, position, item, attempt
 """
 _OVERTAKEN = f"""
     SELECT n.run_id, n.position, n.item FROM pypeline_node n
-    JOIN pypeline_queue q ON q.broker = :broker AND q.name = n.queue
+    JOIN (SELECT name, sent_at FROM pypeline_queue WHERE broker = :broker) AS q ON q.name = n.queue
     WHERE n.state = 'queued' AND n.sent_at < shift(q.sent_at, :margin)
         AND n.run_id IN ({_MINE} AND flag IS NULL)
     ORDER BY n.sent_at LIMIT :limit
@@ -104,32 +96,19 @@ _FLAGGED = f"""
 """
 _WITH_ROOM = f"""
     {_MINE} AND flag IS NULL AND in_flight < max_concurrency AND EXISTS (
-        SELECT 1 FROM pypeline_node WHERE run_id = pypeline_run.id AND state = 'pending' AND waiting = 0)
+        SELECT 1 FROM pypeline_node WHERE run_id = pypeline_run.id AND state = 'pending' AND is_ready)
     LIMIT :limit
 """
 
 
-def beat(
-    tx: Transaction, said: WorkerBeat, held: Iterable[Claim], *, app: str, lease: float
-) -> frozenset[str]:
-    """Keep a worker's sign of life, its newest claims and its leases."""
-    tx.run(_SEEN, id=said.worker_id, app=app, broker=said.broker, queues=json.dumps(said.queues))
-    for name, sent_at in said.claims.items():
-        tx.run(_CLAIMED, broker=said.broker, name=name, sent_at=tx.dialect.moment(sent_at))
-    # Rows are locked in the one order of all transactions.
-    claims = sorted(held, key=lambda claim: astuple(claim.ref))
-    tx.many(_RENEW, [_renewal(claim, lease) for claim in claims])
-    runs = sorted({claim.ref.run_id for claim in claims})
-    return frozenset(run_id for (run_id,) in tx.all(_FLAGGED_OF, runs=runs)) if runs else frozenset()
-
-
 def begin_sweep(tx: Transaction, broker: str, *, interval: float, lease: float) -> bool:
-    """Take the turn; after an outage give every lease its time again first."""
+    """Take the turn; after an outage give every lease its time again first. Forget workers long gone."""
     stale = tx.one(_IS_STALE, broker=broker, lease=-lease)
     if not tx.one(_TAKE_TURN, broker=broker, interval=-interval):
         return False
     if stale == (True,):
-        tx.run(_EXTEND_ALL, broker=broker, lease=lease)
+        tx.run(_EXTEND_ALL.format(lock=tx.dialect.row_lock), broker=broker, lease=lease)
+    tx.run(_FORGET_SILENT, age=-_DAY)
     return True
 
 
@@ -154,12 +133,14 @@ def requeue_unclaimed(
     tx: Transaction, broker: str, *, margin: float, grace: float, limit: int
 ) -> list[Resent]:
     """What was overtaken on its queue, and the oldest of queues that are quiet."""
-    overtaken = _SEND_AGAIN.format(wanted=_OVERTAKEN)
+    skip_locked = tx.dialect.skip_locked
+    overtaken = _SEND_AGAIN.format(wanted=_OVERTAKEN, skip_locked=skip_locked)
     rows = tx.all(overtaken, broker=broker, margin=-margin, limit=limit)
     for (name,) in tx.all(_QUIET_QUEUES, broker=broker, grace=-grace):
         tx.run(_NOTE_RESENT, broker=broker, name=name)
-        oldest = _SEND_AGAIN.format(wanted=_OLDEST)
-        rows += tx.all(oldest, broker=broker, name=name, grace=-grace, limit=limit)
+        oldest = _SEND_AGAIN.format(wanted=_OLDEST, skip_locked=skip_locked)
+        few = min(limit, _OF_A_QUIET_QUEUE)
+        rows += tx.all(oldest, broker=broker, name=name, grace=-grace, limit=few)
     return _resent(rows)
 
 
@@ -176,12 +157,6 @@ def flagged(tx: Transaction, broker: str, *, limit: int) -> list[str]:
 def with_room(tx: Transaction, broker: str, *, limit: int) -> list[str]:
     """Bounded runs that could send more."""
     return [run_id for (run_id,) in tx.all(_WITH_ROOM, broker=broker, limit=limit)]
-
-
-def _renewal(claim: Claim, lease: float) -> dict[str, Any]:
-    ref = claim.ref
-    key = {"run": ref.run_id, "position": ref.position, "item": ref.item}
-    return key | {"token": claim.token, "lease": lease}
 
 
 def _resent(rows: list[tuple[Any, ...]]) -> list[Resent]:

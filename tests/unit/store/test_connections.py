@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from pypeline.errors import DatabaseUnavailable
 from pypeline.store import connections as module
 from pypeline.store.connections import Connections, NeedsAllLocks
-from pypeline.store.dialects import SqliteDialect
+from pypeline.store.sqlite import SqliteDialect
 
 
 class Deadlock(sqlite3.Error):
@@ -141,11 +141,20 @@ def test_growth_that_cannot_be_noted_is_no_failure(connections, dialect):
 
     dialect.note_growth = note
 
-    connections.note_growth(10)
     connections.note_growth(5_000)
 
     assert noted == [5_000]
     assert count(connections) == 0
+
+
+def test_growth_is_noted_once_it_is_much_in_all(connections, dialect):
+    noted = []
+    dialect.note_growth = lambda connection, rows: noted.append(rows)
+
+    for _ in range(120):
+        connections.note_growth(10)
+
+    assert noted == [500, 500]
 
 
 def test_a_thread_goes_on_after_its_connections_were_closed(connections):
@@ -170,3 +179,55 @@ def test_the_child_of_a_fork_opens_its_own_and_leaves_the_parents_open(connectio
     assert dialect.connected == before + 1
     assert parents.execute("SELECT count(*) FROM t").fetchone() == (1,)
     parents.close()
+
+
+def test_a_connection_that_died_is_replaced_before_the_work_begins(connections, dialect):
+    before, begin = dialect.connected, dialect.begin
+    dead = [connections.current()]
+
+    def fails_at_first(connection):
+        if connection in dead:
+            raise sqlite3.OperationalError("the server closed the connection")
+        begin(connection)
+
+    dialect.begin = fails_at_first
+    dialect.is_dead = lambda connection: connection in dead
+
+    connections.transact(insert)
+
+    assert dialect.connected == before + 1
+    assert count(connections) == 1
+
+
+def test_a_connection_that_dies_within_the_work_is_not_hidden(connections, dialect):
+    dialect.is_dead = lambda connection: True
+    dialect.fails_to_commit = [sqlite3.OperationalError("the server closed the connection")]
+
+    with pytest.raises(DatabaseUnavailable):
+        connections.transact(insert)
+
+    assert count(connections) == 0
+
+
+def test_a_question_to_a_connection_that_died_is_put_once_more(connections, dialect):
+    answers = [sqlite3.OperationalError("the server closed the connection"), "answer"]
+    dialect.is_dead = lambda connection: True
+
+    def ask(tx):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert connections.read(ask) == "answer"
+
+
+def test_a_connection_that_was_mended_is_used_again(connections, dialect):
+    before = dialect.connected
+    dialect.fails_to_commit = [sqlite3.OperationalError("prepared statement does not exist")]
+    dialect.was_mended = lambda connection, error: True
+
+    connections.transact(insert)
+
+    assert dialect.connected == before
+    assert count(connections) == 1

@@ -3,12 +3,14 @@ from __future__ import annotations
 import sqlite3
 import sys
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
 from pypeline.errors import InvalidSetting, MissingExtra
 from pypeline.store.dialects import dialect_for
+from pypeline.store.rendering import for_postgres_alone
 
 SQLITE = dialect_for("sqlite:///x.db")
 POSTGRES = dialect_for("postgresql://u:p@h/d")
@@ -87,3 +89,35 @@ def test_without_its_driver_postgres_says_what_to_install(monkeypatch):
 
     with pytest.raises(MissingExtra, match=r"pip install 'pypeline\[postgres\]'"):
         dialect_for("postgresql://h/d")
+
+
+def test_a_list_of_rows_is_written_once_for_both():
+    statement = "SELECT h.a FROM rows(:held AS h, a text, b integer)"
+
+    assert POSTGRES.render(statement) == (
+        "SELECT h.a FROM json_to_recordset(%(held)s::json) AS h(a text, b integer)"
+    )
+    assert SQLITE.render(statement) == (
+        "SELECT h.a FROM (SELECT json_extract(value, '$.a') AS a, json_extract(value, '$.b') AS b "
+        "FROM json_each(:held)) AS h"
+    )
+
+
+def test_a_statement_that_stands_alone_has_numbered_parameters():
+    statement, names = for_postgres_alone("SELECT :b::integer, :a WHERE x = :b")
+
+    assert statement == "SELECT $1::integer, $2 WHERE x = $1"
+    assert names == ("b", "a")
+
+
+def test_a_standby_is_a_lost_server():
+    assert POSTGRES.is_lost(psycopg.errors.ReadOnlySqlTransaction())
+
+
+def test_errors_of_a_pooler_end_the_preparing():
+    connection = SimpleNamespace(prepare_threshold=5)
+
+    assert not POSTGRES.was_mended(connection, psycopg.errors.UniqueViolation())
+    assert connection.prepare_threshold == 5
+    assert POSTGRES.was_mended(connection, psycopg.errors.DuplicatePreparedStatement())
+    assert connection.prepare_threshold is None
