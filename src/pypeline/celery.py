@@ -7,16 +7,21 @@ that the handlers' modules may import this one.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, _state, signals
 
 from pypeline import bootstrap
+from pypeline.application.judging import longest_limit
 from pypeline.config import Settings
 from pypeline.tasks.chained import ChainedTask
-from pypeline.tasks.configure import configure_celery
-from pypeline.tasks.generate import generate_tasks
-from pypeline.tasks.process import PerProcess, attach
+from pypeline.tasks.configure import configure_celery, hold_messages
+from pypeline.tasks.generate import generate_any_handler, generate_tasks
+from pypeline.tasks.hooks import attach
+from pypeline.tasks.process import PerProcess
+from pypeline.tasks.request import others_run
+from pypeline.tasks.starting import listen, require_handlers
 
 if TYPE_CHECKING:
     from pypeline.config import Config
@@ -42,10 +47,17 @@ class GenerateCeleryTasks:
 
         Raises InvalidConfiguration, InvalidSetting and ConfigurationNotFound.
         """
-        registry, hire = bootstrap.celery_worker(self._celery, self._config)
-        staff = PerProcess(hire)
-        attach(self._celery, staff)
-        return generate_tasks(self._celery, registry, staff.perform)
+        worker = bootstrap.celery_worker(self._celery, self._config)
+        staff = PerProcess(worker.hire, others_run=others_run)
+        attach(
+            self._celery,
+            staff,
+            grace=worker.grace,
+            on_select=partial(_prepare, self._celery, worker),
+            on_start=partial(require_handlers, worker.registry, worker.config),
+        )
+        generate_any_handler(self._celery, staff.perform, staff=staff)
+        return generate_tasks(self._celery, worker.registry, staff.perform, staff=staff)
 
 
 class _Application(Celery):
@@ -66,6 +78,11 @@ class _Application(Celery):
             # The next look finds the same fault, not an application without tasks.
             self._generated = False
             raise
+
+
+def _prepare(app: Celery, worker: bootstrap.CeleryWorker) -> None:
+    listen(app, worker.queues)
+    hold_messages(app, longest_limit(worker.config))
 
 
 def _nobody_is_current() -> bool:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import uuid
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,19 +11,17 @@ from kombu import Connection
 
 from celery_broker_app import make_app
 from celery_fakes import a_message, a_ref, wait_until
+from celery_workers import worker_process
 from pypeline.tasks.dispatch import CeleryDispatcher
 from services import unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from celery import Celery
 
 BROKERS = {
     "rabbitmq": "amqp://guest:guest@127.0.0.1:5672//",
     "redis": "redis://127.0.0.1:6379/0",
 }
-TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(params=sorted(BROKERS))
@@ -40,25 +33,6 @@ def broker(request: pytest.FixtureRequest) -> str:
     except Exception as error:  # noqa: BLE001 - each client has errors of its own
         unavailable(f"{request.param}: no server at {url}: {error}")
     return url
-
-
-@contextmanager
-def worker_process(broker: str, queue: str, arrivals: Path, *, pool: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "celery", "-A", "celery_broker_app", "worker", "-P", pool, "-c", "2"]
-    options = ["--without-gossip", "--without-mingle", "-l", "ERROR", "-n", f"{queue}@%h"]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(TESTS),
-        "BROKER": broker,
-        "QUEUE": queue,
-        "ARRIVALS": str(arrivals),
-    }
-    process = subprocess.Popen([*command, *options], env=environment, cwd=arrivals.parent)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def forget(app: Celery, queue: str) -> None:

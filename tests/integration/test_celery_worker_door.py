@@ -10,19 +10,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from celery import Celery
 from kombu import Connection
 
 from pypeline import bootstrap
-from pypeline.application import Application
 from pypeline.config import Settings, find_config, load_config
 from pypeline.runs.states import NodeState, RunState
-from pypeline.tasks.configure import configure_celery
 from services import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pypeline.application import Application
 
 BROKER = "amqp://guest:guest@127.0.0.1:5672//"
 
@@ -97,12 +96,8 @@ def application(queue, tmp_path, monkeypatch) -> Iterator[Application]:
     monkeypatch.setattr(sys, "path", [*sys.path])
     settings = Settings.load()
     config = load_config(find_config(settings), env=settings.environment)
-    app = configure_celery(Celery("door", set_as_current=False), settings)
-    _, hire = bootstrap.celery_worker(app, config)
-    staff = hire()
-    with worker_process(tmp_path, queue):
-        yield Application(staff.nodes.engine, config)
-    staff.close()
+    with bootstrap.build(settings, config) as system, worker_process(tmp_path, queue):
+        yield system.application
 
 
 @contextmanager

@@ -34,11 +34,32 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who this process is: its worker id, the broker of its messages, the queues that it reads."""
+    """
+    Who this process is: its worker id, the broker of its messages, the queues that it reads.
+
+    The children of a worker have its worker id. The rest is what a worker tells of itself.
+    """
 
     worker_id: str
     broker: str
     queues: tuple[str, ...] = ()
+    service: str | None = None
+    pool: str = ""
+    concurrency: int = 1
+    version: str = ""
+
+    def beat(self, claims: Mapping[str, datetime]) -> WorkerBeat:
+        """What a worker says of itself; ``claims`` are those since it spoke last."""
+        return WorkerBeat(
+            self.worker_id,
+            self.broker,
+            self.queues,
+            service=self.service,
+            pool=self.pool,
+            concurrency=self.concurrency,
+            version=self.version,
+            claims=claims,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +148,7 @@ class Engine:
         claim = self.store.claim(ref, token=token, worker=self.identity.worker_id, lease=self.lease)
         if claim is None:
             return None
-        context = self.plans.context(ref.run_id)
-        work = Work(claim, context, self.plans.of(context))
+        work = self._work(claim)
         with self._lock:
             self._held[ref] = claim
         self._note_claims({work.step.queue: claim.sent_at})
@@ -176,28 +196,53 @@ class Engine:
         ready = self.store.take_over(plan, run_id, owner=owner, broker=self.identity.broker)
         self.dispatch(run_id, ready)
 
-    def beat(self) -> None:
-        """Say that this process lives, renew the leases that it holds, learn which runs are flagged."""
+    def beat(self, children: Iterable[AttemptRef] = ()) -> None:
+        """
+        Say that this worker lives, renew the leases that it holds, learn which runs are flagged.
+
+        ``children`` are the attempts that its child processes run under its worker id.
+        """
         with self._lock:
-            held = tuple(self._held.values())
-            claimed, self._claimed = self._claimed, {}
-        identity = self.identity
-        beat = WorkerBeat(identity.worker_id, identity.broker, identity.queues, claimed)
+            held = {*self._held, *children}
+        claimed = self._take_claims()
         try:
-            self._flagged = self.store.beat(beat, held, lease=self.lease)
+            self._flagged = self.store.beat(self.identity.beat(claimed), held, lease=self.lease)
         except BaseException:
             self._note_claims(claimed)
             raise
+
+    def report_claims(self) -> None:
+        """Say which messages were claimed: for a process that has claims but no beat of its own."""
+        claimed = self._take_claims()
+        try:
+            self.store.note_claims(self.identity.broker, claimed)
+        except BaseException:
+            self._note_claims(claimed)
+            raise
+
+    def adopt(self, ref: AttemptRef) -> Work | None:
+        """The running attempt of a child that has died, as work; None if this worker does not hold it."""
+        claim = self.store.held(ref, worker=self.identity.worker_id)
+        return None if claim is None else self._work(claim)
+
+    def retire(self) -> None:
+        """Leave no trace: this worker ends well."""
+        self.store.forget_worker(self.identity.worker_id)
 
     def is_flagged(self, run_id: str) -> bool:
         """True once a beat has learnt that this run was cancelled or is past its deadline."""
         return run_id in self._flagged
 
-    def lose(self, plan: Plan, lost: Claim, error: ErrorInfo) -> None:
-        """Charge an attempt whose lease has lapsed, as a failure like any other."""
+    def lose(self, plan: Plan, lost: Claim, error: ErrorInfo) -> float | None:
+        """
+        Charge an attempt whose lease has lapsed, as a failure like any other.
+
+        Answers the seconds until the next attempt; None where there is none.
+        """
         delay = self._delay(plan.steps[lost.ref.position], lost.tries + 1)
         recorded = self.store.lose(plan, lost, delay=delay, error=error)
         self.dispatch(lost.ref.run_id, recorded.ready)
+        return delay
 
     def dispatch(self, run_id: str, ready: Iterable[Ready]) -> None:
         """Send what a transaction queued, after its commit: a worker may be faster than a commit."""
@@ -215,6 +260,15 @@ class Engine:
         context = self.plans.context(run_id)
         plan = self.plans.of(context)
         return [_message(plan, context, node) for node in ready]
+
+    def _work(self, claim: Claim) -> Work:
+        context = self.plans.context(claim.ref.run_id)
+        return Work(claim, context, self.plans.of(context))
+
+    def _take_claims(self) -> dict[str, datetime]:
+        with self._lock:
+            claimed, self._claimed = self._claimed, {}
+        return claimed
 
     def _note_claims(self, claimed: Mapping[str, datetime]) -> None:
         with self._lock:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from pypeline.store.records import AttemptRef
+    from pypeline.tasks.process import PerProcess
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +40,12 @@ class ChainedTask(Task):  # type: ignore[type-arg] # generic in its stubs only
     serializer = "json"
     track_started = False
     send_events = False
+    Request = "pypeline.tasks.request:NodeRequest"
 
     call: Callable[..., Any]
     perform: Callable[[AttemptRef], None]
+    staff: PerProcess | None = None
+    """Whom the request tells what the children of a pool run."""
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Do the attempt that the message names, or call the handler as it is."""
@@ -63,17 +67,26 @@ class ChainedTask(Task):  # type: ignore[type-arg] # generic in its stubs only
 
 
 def chain(
-    app: Celery, name: str, *, call: Callable[..., Any], perform: Callable[[AttemptRef], None]
+    app: Celery,
+    name: str,
+    *,
+    call: Callable[..., Any],
+    perform: Callable[[AttemptRef], None],
+    staff: PerProcess | None = None,
 ) -> ChainedTask:
     """
     Register the `ChainedTask` of a handler: ``call`` is the handler, ``perform`` does an attempt.
 
+    ``staff`` is that of a worker with processes.
+
     Where the application has a task of that name, it stays as it is, and only our own messages pass it by.
     """
     theirs = app.tasks.get(name)
-    if theirs is None or isinstance(theirs, _Generated):
-        return _register(app, name, call, perform)
-    ours = _register(app, _BESIDE + name, call, perform)
+    ours_alone = theirs is None or isinstance(theirs, _Generated)
+    attributes = {"call": staticmethod(call), "perform": staticmethod(perform), "staff": staff}
+    ours = _register(app, name if ours_alone else _BESIDE + name, call, attributes)
+    if theirs is None or ours_alone:
+        return ours
     if not isinstance(theirs.Strategy, _ByHeader):
         theirs.Strategy = _ByHeader(theirs.Strategy, ours.name)  # type: ignore[assignment] # or what it names
     return ours
@@ -85,17 +98,9 @@ class _Generated(ChainedTask):
     abstract = True
 
 
-def _register(
-    app: Celery, name: str, call: Callable[..., Any], perform: Callable[[AttemptRef], None]
-) -> ChainedTask:
+def _register(app: Celery, name: str, handler: Callable[..., Any], attributes: dict[str, Any]) -> ChainedTask:
     # A class for each, as `app.task` makes: Celery binds classes, not instances, to an application.
-    attributes = {
-        "name": name,
-        "call": staticmethod(call),
-        "perform": staticmethod(perform),
-        "__doc__": call.__doc__,
-        "__module__": __name__,
-    }
+    attributes |= {"name": name, "__doc__": handler.__doc__, "__module__": __name__}
     made = type("ChainedTask", (_Generated,), attributes)
     app.tasks.pop(name, None)
     registered: ChainedTask = app.register_task(made())

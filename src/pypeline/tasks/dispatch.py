@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 import threading
 import time
-import weakref
-from typing import TYPE_CHECKING, Any
-
-from kombu.exceptions import OperationalError
+from typing import TYPE_CHECKING
 
 from pypeline.errors import DispatchFailed
-from pypeline.tasks.messages import BODY, CONTENT_ENCODING, CONTENT_TYPE, headers_of, properties_of
+from pypeline.tasks.lines import line_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from celery import Celery
-    from kombu import Connection
 
     from pypeline.engine.dispatcher import Message
+    from pypeline.tasks.lines import Line
 
 _PAUSE = 0.1
 """Seconds before a publish that failed is tried once more: the sweep sends again what stays behind."""
@@ -38,7 +35,7 @@ class CeleryDispatcher:
     def __init__(self, app: Celery) -> None:
         self._app = app
         self._local = threading.local()
-        self._inherited: list[_Line] = []
+        self._inherited: list[Line] = []
         self._away_until = 0.0
 
     def send(self, messages: Sequence[Message]) -> None:
@@ -73,64 +70,12 @@ class CeleryDispatcher:
             return error
         return None
 
-    def _line(self) -> _Line:
-        line: _Line | None = getattr(self._local, "line", None)
+    def _line(self) -> Line:
+        line: Line | None = getattr(self._local, "line", None)
         if line is not None and line.pid != os.getpid():
             # Made before a fork, it is the parent's: even to forget it would shut the parent's socket.
             self._inherited.append(line)
             line = None
         if line is None:
-            line = self._local.line = _Line(self._app)
+            line = self._local.line = line_to(self._app)
         return line
-
-
-class _Line:
-    """One thread's connection to the broker, its channel, and the queues that it has declared."""
-
-    def __init__(self, app: Celery) -> None:
-        self.pid = os.getpid()
-        self._queues = app.amqp.queues
-        # Nobody beats the heart of an idle publisher: with heartbeats the broker would hang up on it.
-        self._connection = app.connection_for_write(heartbeat=0)
-        self._channel: Any = None
-        self._declared: set[str] = set()
-        # The line ends with its thread.
-        self._end = weakref.finalize(self, _release, self._connection, self.pid)
-        self.errors: tuple[type[BaseException], ...] = (
-            OSError,
-            OperationalError,
-            *self._connection.connection_errors,
-            *self._connection.channel_errors,
-        )
-
-    def publish(self, left: list[Message]) -> None:
-        """Publish from the end of ``left`` on, taking away what was sent."""
-        if self._channel is None:
-            self._connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
-            self._channel = self._connection.default_channel
-        while left:
-            self._send(left[-1])
-            left.pop()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._end()
-
-    def _send(self, message: Message) -> None:
-        if message.queue not in self._declared:
-            # The default exchange drops what no queue takes, without a word.
-            self._queues[message.queue](self._channel).declare()
-            self._declared.add(message.queue)
-        prepared = self._channel.prepare_message(
-            BODY,
-            content_type=CONTENT_TYPE,
-            content_encoding=CONTENT_ENCODING,
-            headers=headers_of(message),
-            properties=properties_of(message),
-        )
-        self._channel.basic_publish(prepared, exchange="", routing_key=message.queue)
-
-
-def _release(connection: Connection, pid: int) -> None:
-    if pid == os.getpid():
-        connection.release()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pypeline.store.base import Store
     from pypeline.tasks.registry import Handler, Registry
     from pypeline.tasks.results import ResultReader
-    from pypeline.tasks.timeouts import Watch, Watchdog
+    from pypeline.tasks.timeouts import Limits, Watch
 
 AGAIN_IN = 5.0
 """Seconds after which an attempt that cannot be made here is offered again."""
@@ -61,8 +61,8 @@ class Executor:
     """
     Calls the handlers of claimed work with what the registry and the store hold.
 
-    ``is_cancelled`` answers whether a run, by its id, was cancelled. ``watchdog`` enforces time limits where
-    Celery does not.
+    ``is_cancelled`` answers whether a run, by its id, was cancelled. ``limits`` enforces time limits:
+    Celery's own are not used.
     """
 
     def __init__(
@@ -72,9 +72,9 @@ class Executor:
         *,
         result_limit: int,
         is_cancelled: Callable[[str], bool] | None = None,
-        watchdog: Watchdog[Work] | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        self.watchdog = watchdog
+        self.limits = limits
         self._registry = registry
         self._store = store
         self._result_limit = result_limit
@@ -86,7 +86,7 @@ class Executor:
             handler = self._registry.resolve(work.handler)
         except HandlerMissing as missing:
             return Postponed(AGAIN_IN, str(missing))
-        return execute(self._call(work, handler), watchdog=self.watchdog, subject=work)
+        return execute(self._call(work, handler), limits=self.limits, subject=work)
 
     def _call(self, work: Work, handler: Handler) -> Call:
         ref, dag, output = work.claim.ref, work.plan.dag, Output()
@@ -109,16 +109,16 @@ class Executor:
         )
 
 
-def execute(call: Call, *, watchdog: Watchdog[Any] | None = None, subject: object = None) -> Outcome:
+def execute(call: Call, *, limits: Limits | None = None, subject: object = None) -> Outcome:
     """
     Call a handler and say how its attempt ended, with what it printed and logged.
 
     Whatever the handler raises is an outcome; only what ends the worker itself (`ends_the_worker`) is
-    raised. With a ``watchdog`` the step's ``max_ttl`` holds, and ``subject`` (by default the call) is what
+    raised. With ``limits`` the step's ``max_ttl`` holds, and ``subject`` (by default the call) is what
     an expiry names.
     """
     with kept_in(call.output):
-        outcome = _attempt(call, watchdog, call if subject is None else subject)
+        outcome = _attempt(call, limits, call if subject is None else subject)
     return replace(outcome, log=call.output.text())
 
 
@@ -134,10 +134,10 @@ def _event_keys(work: Work) -> EventKeys:
     )
 
 
-def _attempt(call: Call, watchdog: Watchdog[Any] | None, subject: object) -> Outcome:
+def _attempt(call: Call, limits: Limits | None, subject: object) -> Outcome:
     try:
         event, keywords = _arguments(call)
-        value = _limited(call, watchdog, subject, lambda watch: _invoke(call, watch, event, keywords))
+        value = _limited(call, limits, subject, lambda watch: _invoke(call, watch, event, keywords))
         return _success(call, value)
     except _UnreadableError as unreadable:
         return Postponed(AGAIN_IN, str(unreadable))
@@ -168,13 +168,13 @@ def _arguments(call: Call) -> tuple[Event, dict[str, Any]]:
 
 def _limited(
     call: Call,
-    watchdog: Watchdog[Any] | None,
+    limits: Limits | None,
     subject: object,
     function: Callable[[Watch[Any] | None], Any],
 ) -> Any:
-    if watchdog is None or call.step.max_ttl is None:
+    if limits is None or call.step.max_ttl is None:
         return function(None)
-    return watchdog.run(function, limit=call.step.max_ttl, subject=subject)
+    return limits.run(function, limit=call.step.max_ttl, subject=subject)
 
 
 def _invoke(call: Call, watch: Watch[Any] | None, event: Event, keywords: Mapping[str, Any]) -> Any:
@@ -184,7 +184,7 @@ def _invoke(call: Call, watch: Watch[Any] | None, event: Event, keywords: Mappin
 
 
 async def _awaited(value: Awaitable[Any], watch: Watch[Any] | None) -> Any:
-    """Await in a task that the watchdog can cancel: an error in its thread wakes no loop that waits."""
+    """Await in a task that a watch can cancel: an error in its thread wakes no loop that waits."""
     if watch is None:
         return await value
     task = asyncio.ensure_future(value)

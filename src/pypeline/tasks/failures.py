@@ -10,10 +10,10 @@ from pypeline.errors import Fail, RetryLater, Skip
 from pypeline.runs.outcome import ErrorInfo, Failed, Outcome, Postponed, SkippedByHandler
 from pypeline.tasks.encoding import UnusableResult
 from pypeline.tasks.output import shortened, storable
-from pypeline.tasks.timeouts import SoftTimeLimit
+from pypeline.tasks.timeouts import HardTimeLimit, SoftTimeLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 _MESSAGE_LIMIT = 4 * 1024
@@ -60,12 +60,12 @@ def ends_the_worker(error: BaseException) -> bool:
     """
     if not isinstance(error, SystemExit):
         return False
-    return type(error).__module__.startswith("celery.") or _raised_in(error) == "billiard.common"
+    return type(error).__module__.startswith("celery.") or "billiard.common" in _modules(error)
 
 
 def _is_time_limit(error: BaseException) -> bool:
-    # The second is billiard's, recognised by its name: this module imports no Celery.
-    return isinstance(error, SoftTimeLimit) or type(error).__name__ == "SoftTimeLimitExceeded"
+    # The name is billiard's: this module imports no Celery.
+    return isinstance(error, SoftTimeLimit | HardTimeLimit) or type(error).__name__ == "SoftTimeLimitExceeded"
 
 
 def _delay(error: RetryLater) -> float:
@@ -105,11 +105,12 @@ def _of_the_handler(trace: TracebackType | None) -> TracebackType | None:
     return trace
 
 
-def _raised_in(error: BaseException) -> str:
+def _modules(error: BaseException) -> Iterator[str]:
+    """Where the error came through. In a child of a pool even a handler's own ``sys.exit`` is billiard's."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    while trace is not None:
+        yield _module(trace)
         trace = trace.tb_next
-    return "" if trace is None else _module(trace)
 
 
 def _module(trace: TracebackType) -> str:

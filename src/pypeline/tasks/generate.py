@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pypeline.tasks.chained import chain
+from pypeline.tasks.missing import ANY_HANDLER, keep_unknown, refuse_call
 from pypeline.tasks.output import Output
 from pypeline.tasks.registry import HandlerMissing
 from pypeline.tasks.toolbox import Tools
@@ -20,23 +21,37 @@ if TYPE_CHECKING:
 
     from pypeline.store.records import AttemptRef
     from pypeline.tasks.chained import ChainedTask
+    from pypeline.tasks.process import PerProcess
     from pypeline.tasks.registry import Registry
 
 logger = logging.getLogger(__name__)
 
 
 def generate_tasks(
-    app: Celery, registry: Registry, perform: Callable[[AttemptRef], None]
+    app: Celery,
+    registry: Registry,
+    perform: Callable[[AttemptRef], None],
+    *,
+    staff: PerProcess | None = None,
 ) -> list[ChainedTask]:
     """
     Register a `ChainedTask` for each handler of the registry; ``perform`` does the attempts.
 
-    A handler that cannot be imported gets its task as well: its attempts wait, with the reason, until a
-    worker has it.
+    ``staff`` is that of a worker with processes, of which one hears what the others do. A handler that
+    cannot be imported gets its task as well: its attempts wait, with the reason, until a worker has it.
     """
     for path in registry.paths:
         _try_import(registry, path)
-    return [chain(app, path, call=partial(_call, registry, path), perform=perform) for path in registry.paths]
+    return [
+        chain(app, path, call=partial(_call, registry, path), perform=perform, staff=staff)
+        for path in registry.paths
+    ]
+
+
+def generate_any_handler(app: Celery, perform: Callable[[AttemptRef], None], *, staff: PerProcess) -> None:
+    """Have workers of this application postpone nodes whose handler they lack; Celery would discard them."""
+    chain(app, ANY_HANDLER, call=refuse_call, perform=perform, staff=staff)
+    keep_unknown(app)
 
 
 def _try_import(registry: Registry, path: str) -> None:

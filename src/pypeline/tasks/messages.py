@@ -19,6 +19,8 @@ BODY = '[[], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": n
 
 CONTENT_TYPE = "application/json"
 CONTENT_ENCODING = "utf-8"
+PERSISTENT = 2
+"""The delivery mode of a message that survives a restart of the broker."""
 
 HARD_LIMIT_AFTER = 10
 """Seconds from the soft time limit of an attempt to the hard one."""
@@ -26,27 +28,37 @@ HARD_LIMIT_AFTER = 10
 
 def headers_of(message: Message) -> dict[str, Any]:
     """The headers of protocol 2 for one attempt; the root of all tasks of a run is the run."""
-    ref = message.ref
+    return {**shared_headers(message.handler, message.max_ttl), **own_headers(message.ref)}
+
+
+def shared_headers(handler: str, max_ttl: float | None) -> dict[str, Any]:
+    """The headers that every attempt of this handler and time limit has, sent by this process."""
     return {
         "lang": "py",
-        "task": message.handler,
-        "id": task_id(ref),
-        "root_id": ref.run_id,
+        "task": handler,
         "parent_id": None,
         "group": None,
         "retries": 0,
-        "timelimit": time_limits(message.max_ttl),
+        "timelimit": time_limits(max_ttl),
         "argsrepr": "()",
         "kwargsrepr": "{}",
         "origin": f"{os.getpid()}@{_HOST}",
         "ignore_result": True,
+    }
+
+
+def own_headers(ref: AttemptRef) -> dict[str, Any]:
+    """The headers that no other attempt has."""
+    return {
+        "id": task_id(ref),
+        "root_id": ref.run_id,
         HEADER: [ref.run_id, ref.position, ref.item, ref.attempt],
     }
 
 
 def properties_of(message: Message) -> dict[str, Any]:
     """The AMQP properties of the message; it survives a restart of the broker."""
-    return {"correlation_id": task_id(message.ref), "reply_to": "", "delivery_mode": 2}
+    return {"correlation_id": task_id(message.ref), "reply_to": "", "delivery_mode": PERSISTENT}
 
 
 def task_id(ref: AttemptRef) -> str:

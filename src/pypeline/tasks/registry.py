@@ -21,7 +21,7 @@ class HandlerMissing(PypelineError):  # noqa: N818 - names say what is wrong
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"handler {path}: {reason}")
+        super().__init__(f"handler {path} {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,15 @@ class Registry:
     """
     The registered handlers (dotted path → event defaults) and tools (name → factory's dotted path).
 
-    A handler is imported when it is first resolved. Safe to use from several threads.
+    A handler is imported when it is first resolved. ``worker`` is whose they are, in words. Safe to use from
+    several threads.
     """
 
-    def __init__(self, handlers: Mapping[str, JsonObject], tools: Mapping[str, str]) -> None:
+    def __init__(
+        self, handlers: Mapping[str, JsonObject], tools: Mapping[str, str], *, worker: str = "this worker"
+    ) -> None:
         self._defaults = dict(handlers)
+        self._worker = worker
         self._resolved: dict[str, Handler] = {}
         self.toolbox = Toolbox(tools)
 
@@ -68,9 +72,9 @@ class Registry:
 
     def _import(self, path: str) -> Handler:
         if path not in self._defaults:
-            raise HandlerMissing(path, "is not among this worker's registeredTasks")
+            raise HandlerMissing(path, f"is not among the registeredTasks of {self._worker}")
         try:
             function = import_handler(path)
             return Handler(path, function, read_signature(function), self._defaults[path])
         except HandlerProblem as problem:
-            raise HandlerMissing(path, problem.problem) from problem
+            raise HandlerMissing(path, f"cannot be used: {problem.problem}") from problem

@@ -1,4 +1,4 @@
-"""Time limits for pools whose attempts are threads, where Celery has none."""
+"""Time limits: what they raise, and the watchdog of attempts that are threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 import time
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,24 @@ class SoftTimeLimit(Exception):  # noqa: N818 - Celery's name for it is no error
     """Raised inside a handler that has run for its ``maxTtl``: it has the grace to clean up."""
 
 
+class HardTimeLimit(BaseException):
+    """Raised inside a handler that did not end in the grace that it had."""
+
+
+class Limits(Protocol):
+    """Calls a function under a time limit, in whichever way a pool allows."""
+
+    def run(self, function: Callable[[Watch[Any] | None], R], *, limit: float, subject: Any) -> R:
+        """
+        What the function returns, within that many seconds.
+
+        It is given its `Watch` where it may say how it is to be interrupted. Once this has returned or
+        raised, nothing is raised in the caller any more.
+        """
+
+
 class Watch(Generic[T]):
-    """One attempt under a time limit, as its own thread sees it. Only the `Watchdog` makes and moves it."""
+    """One attempt under a time limit, as its own thread sees it. Only the one who enforces it moves it."""
 
     def __init__(self, subject: T, due: float) -> None:
         self.subject = subject

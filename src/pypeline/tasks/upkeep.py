@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
 logger = logging.getLogger(__name__)
@@ -24,15 +24,23 @@ _STOP_TIMEOUT = 5.0
 
 class Upkeep:
     """
-    Calls each duty, ``engine.beat`` and ``sweeper.sweep``, every ``interval`` seconds while it is entered.
+    Calls each duty, such as a beat and a sweep, every ``interval`` seconds while it is entered.
 
-    A duty that raises is called again after a pause that grows, for ever; the log says so once for each kind
-    of fault.
+    What is expected before that gets a round of its own, of the duties in ``early``: by default all. A duty
+    that raises is called again after a pause that grows, for ever; the log says so once for each kind of
+    fault.
     """
 
-    def __init__(self, *duties: Callable[[], object], interval: float = 1.0) -> None:
+    def __init__(
+        self,
+        *duties: Callable[[], object],
+        early: Sequence[Callable[[], object]] | None = None,
+        interval: float = 1.0,
+    ) -> None:
         self._duties = duties
+        self._early_duties = duties if early is None else early
         self._interval = interval
+        self._next = -math.inf
         self._faults: dict[Callable[[], object], type[Exception]] = {}
         self._failures = 0
         self._early: set[float] = set()
@@ -77,8 +85,14 @@ class Upkeep:
 
     def _keep(self) -> None:
         while not self._stopped:
-            failed = [duty for duty in self._duties if not self._do(duty)]
-            self._failures = self._failures + 1 if failed else 0
+            regular = time.monotonic() >= self._next
+            failed = [
+                duty for duty in (self._duties if regular else self._early_duties) if not self._do(duty)
+            ]
+            if regular:
+                self._failures = self._failures + 1 if failed else 0
+                pause = min(self._interval * 2**self._failures, max(self._interval, _LONGEST_PAUSE))
+                self._next = time.monotonic() + pause
             self._rest()
 
     def _do(self, duty: Callable[[], object]) -> bool:
@@ -99,12 +113,10 @@ class Upkeep:
         logger.warning("%s fails and is tried again: %s: %s", _name(duty), type(error).__name__, error)
 
     def _rest(self) -> None:
-        """Sleep until the next round, at most one of the pauses, or until something expected is due."""
-        pause = min(self._interval * 2**self._failures, max(self._interval, _LONGEST_PAUSE))
-        end = time.monotonic() + pause
+        """Sleep until the next round, or until something expected is due."""
         with self._change:
             while not self._stopped:
-                left = min(self._early | {end}) - time.monotonic()
+                left = min(self._early | {self._next}) - time.monotonic()
                 if left <= 0:
                     break
                 self._change.wait(left)

@@ -44,8 +44,9 @@ class NodeWorker:
     """
     Performs attempts, in as many threads as call it. One a process.
 
-    ``on_delay`` hears in how many seconds an attempt that was just recorded is followed by the next;
-    ``on_stuck`` which thread, by its ident, will not come back.
+    ``on_claim`` hears that an attempt was claimed, ``on_delay`` in how many seconds one that was just
+    recorded is followed by the next, ``on_stuck`` which thread, by its ident, will not come back, and
+    ``on_end`` that one attempt less runs.
     """
 
     def __init__(
@@ -53,12 +54,15 @@ class NodeWorker:
         engine: Engine,
         execute: Execute,
         *,
+        on_claim: Callable[[], None] | None = None,
         on_delay: Callable[[float], None] | None = None,
         on_stuck: Callable[[int], None] | None = None,
     ) -> None:
         self.engine = engine
         self.on_stuck = on_stuck
+        self.on_end: Callable[[], None] | None = None
         self._execute = execute
+        self._on_claim = on_claim
         self._on_delay = on_delay
         self._stopping = threading.Event()
         self._leaving = threading.Event()
@@ -82,11 +86,11 @@ class NodeWorker:
             return
         self._running[ref] = work, threading.get_ident()
         try:
-            outcome = self._outcome(work)
-            if ref in self._running:
-                self._record(work, outcome)
+            self._attempt(work)
         finally:
             self._running.pop(ref, None)
+            if self.on_end is not None:
+                self.on_end()
 
     def expire(self, work: Work) -> None:
         """
@@ -117,11 +121,26 @@ class NodeWorker:
         left = self.running
         for work in left:
             self._running.pop(work.claim.ref, None)
-            try:
-                self.engine.give_back(work)
-            except PypelineError as error:
-                logger.warning("could not give back %s, its lease will lapse: %s", work.claim.ref, error)
+            self._give_back(work)
         return len(left)
+
+    def _attempt(self, work: Work) -> None:
+        if self._on_claim is not None:
+            self._on_claim()
+        try:
+            outcome = self._outcome(work)
+        except BaseException:
+            # This process is told to end, not the handler.
+            self._give_back(work)
+            raise
+        if work.claim.ref in self._running:
+            self._record(work, outcome)
+
+    def _give_back(self, work: Work) -> None:
+        try:
+            self.engine.give_back(work)
+        except PypelineError as error:
+            logger.warning("could not give back %s, its lease will lapse: %s", work.claim.ref, error)
 
     def _claim(self, ref: AttemptRef) -> Work | None:
         if self._stopping.is_set():
@@ -179,10 +198,17 @@ class NodeWorker:
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _tell_delay(self, work: Work, outcome: Outcome) -> None:
-        if self._on_delay is None:
-            return
-        if isinstance(outcome, Postponed):
-            self._on_delay(outcome.seconds)
-        elif isinstance(outcome, Failed) and not outcome.final:
-            # With jitter it may be due sooner; then a regular round finds it.
-            self._on_delay(replace(work.step.retry, jitter=False).delay(work.claim.tries + 1, _NO_JITTER))
+        if self._on_delay is not None:
+            delay = delay_after(work, outcome)
+            if delay is not None:
+                self._on_delay(delay)
+
+
+def delay_after(work: Work, outcome: Outcome) -> float | None:
+    """In how many seconds the next attempt is due after this outcome; None where there is none."""
+    if isinstance(outcome, Postponed):
+        return outcome.seconds
+    if not isinstance(outcome, Failed) or outcome.final:
+        return None
+    # With jitter it may be due sooner; then a regular round finds it.
+    return replace(work.step.retry, jitter=False).delay(work.claim.tries + 1, _NO_JITTER)

@@ -12,8 +12,8 @@ from celery import Celery
 
 from celery_fakes import FakeEngine, a_ref, succeed
 from pypeline import bootstrap
-from pypeline.tasks.process import Staff
 from pypeline.tasks.registry import Registry
+from pypeline.tasks.staff import Staff
 from pypeline.tasks.upkeep import Upkeep
 from pypeline.tasks.worker import NodeWorker
 
@@ -27,9 +27,8 @@ def engine(monkeypatch):
     monkeypatch.setitem(sys.modules, "celery_side_handlers", handlers)
     engine = FakeEngine()
     staff = Staff(NodeWorker(engine, succeed), Upkeep(interval=60), lambda: None)
-    monkeypatch.setattr(
-        bootstrap, "celery_worker", lambda *_: (Registry({HANDLER: {}}, {}), lambda: staff), raising=False
-    )
+    worker = bootstrap.CeleryWorker(None, Registry({HANDLER: {}}, {}), ("mine",), 30.0, lambda _: staff)
+    monkeypatch.setattr(bootstrap, "celery_worker", lambda *_: worker)
     yield engine
     staff.upkeep.stop()
 

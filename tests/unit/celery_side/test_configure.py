@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from celery.utils.quorum_queues import detect_quorum_queues
+from kombu import Exchange, Queue
 
 from pypeline.config.settings import Settings
-from pypeline.tasks.configure import CONNECTION, configure_celery
+from pypeline.tasks.configure import CONNECTION, configure_celery, hold_messages
+from pypeline.tasks.queues import NodeQueue, queue_of
 
 
 def an_app(**conf: Any) -> Celery:
@@ -115,17 +118,52 @@ def test_our_own_application_takes_broker_and_queue_from_the_settings(monkeypatc
     assert app.amqp.default_queue.name == "mine"
 
 
-def test_queues_on_rabbitmq_are_quorum_queues():
+def test_every_queue_of_our_own_is_one_for_nodes():
     app = configure_celery(an_app(), settings(broker="amqp://here//"))
 
-    assert app.amqp.default_queue.queue_arguments["x-queue-type"] == "quorum"
-    assert app.amqp.queues["other"].queue_arguments["x-queue-type"] == "quorum"
+    queues = app.amqp.queues
+    assert {type(queue) for queue in (app.amqp.default_queue, queues["other"])} == {NodeQueue}
 
 
-def test_redis_keeps_a_message_longer_than_its_handler_runs():
+def test_queues_of_a_user_stay_what_they_are_and_others_are_for_nodes():
+    app = configure_celery(an_app(task_queues=[Queue("theirs", Exchange("theirs"), "theirs", alias="known")]))
+
+    assert [type(queue_of(app, name)) for name in ("theirs", "known", "new")] == [Queue, Queue, NodeQueue]
+    assert queue_of(app, "known").name == "theirs"
+
+
+def test_celery_sees_no_quorum_queue_and_so_changes_nothing_for_tasks_with_an_eta():
+    app = configure_celery(an_app())
+
+    queue_of(app, "new")
+
+    assert detect_quorum_queues(app, "amqp") == (False, "")
+
+
+def test_redis_keeps_a_message_for_an_hour_at_least():
     app = configure_celery(an_app(), settings(broker="redis://here/0", app="shop"))
 
     options = app.conf.broker_transport_options
-    assert options["visibility_timeout"] >= 3600
+    assert options["visibility_timeout"] == 3600
     assert options["global_keyprefix"] == "shop:"
-    assert "task_default_queue_type" not in {key for layer in app.conf.maps[:-1] for key in layer}
+
+
+@pytest.mark.parametrize(("longest", "expected"), [(60, 3600), (7200, 14400), (None, 7 * 24 * 3600)])
+def test_redis_keeps_a_message_for_longer_than_any_handler_runs(longest, expected):
+    app = hold_messages(configure_celery(an_app(), settings(broker="redis://here/0")), longest)
+
+    assert app.connection_for_read().transport_options["visibility_timeout"] == expected
+
+
+def test_a_time_that_the_user_chose_for_redis_stays():
+    theirs = {"visibility_timeout": 7}
+    app = configure_celery(an_app(broker_transport_options=theirs), settings(broker="redis://here/0"))
+
+    assert hold_messages(app, 7200).conf.broker_transport_options == theirs
+
+
+def test_kafka_has_no_mailboxes_for_workers():
+    app = configure_celery(an_app(), settings(broker="confluentkafka://here"))
+
+    assert app.conf.worker_enable_remote_control is False
+    assert app.conf.broker_transport_options["num_partitions"] > 1

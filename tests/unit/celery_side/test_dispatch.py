@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from celery import Celery
 from kombu import Consumer
 
 from celery_fakes import a_message, a_ref, wait_until
+from pypeline.config.settings import Settings
 from pypeline.errors import DispatchFailed
-from pypeline.tasks import dispatch
+from pypeline.tasks import dispatch, lines
+from pypeline.tasks.configure import configure_celery
 from pypeline.tasks.dispatch import CeleryDispatcher
 from pypeline.tasks.embedded import embedded_app
 from pypeline.tasks.messages import HEADER
@@ -68,8 +71,10 @@ def test_each_message_goes_to_its_own_queue():
     assert [message.headers[HEADER][2] for message in received(app, "slow", 1)] == [-1]
 
 
-def test_a_broker_that_is_away_raises_dispatch_failed():
-    app = Celery("away", broker=f"amqp://guest@127.0.0.1:{free_port()}//", set_as_current=False)
+@pytest.mark.parametrize("scheme", ["amqp", "redis", "confluentkafka"])
+def test_a_broker_that_is_away_raises_dispatch_failed(scheme):
+    settings = Settings(folder=Path.cwd(), broker=f"{scheme}://127.0.0.1:{free_port()}/0", app="away")
+    app = configure_celery(Celery("away", set_as_current=False), settings)
 
     with pytest.raises(DispatchFailed, match="the broker does not answer"):
         CeleryDispatcher(app).send([a_message()])
@@ -85,7 +90,7 @@ def test_a_broker_that_took_long_to_fail_is_left_alone_for_as_long(monkeypatch):
         threading.Event().wait(0.1)
         raise TimeoutError("no answer")
 
-    monkeypatch.setattr(dispatch, "headers_of", hang)
+    monkeypatch.setattr(lines, "headers_of", hang)
 
     for _ in range(3):
         with pytest.raises(DispatchFailed):
@@ -99,14 +104,14 @@ def test_a_broker_that_took_long_to_fail_is_left_alone_for_as_long(monkeypatch):
 def test_a_publish_that_breaks_once_goes_on_where_it_broke(monkeypatch):
     app = embedded_app()
     breaks = iter([False, False, True])
-    prepare = dispatch.headers_of
+    prepare = lines.headers_of
 
     def break_at_the_third(message: Any) -> Any:
         if next(breaks, False):
             raise ConnectionResetError("gone")
         return prepare(message)
 
-    monkeypatch.setattr(dispatch, "headers_of", break_at_the_third)
+    monkeypatch.setattr(lines, "headers_of", break_at_the_third)
 
     CeleryDispatcher(app).send([a_message(a_ref(item)) for item in range(5)])
 

@@ -44,7 +44,7 @@ def working(engine: FakeEngine, *, grace: float = 10.0) -> Iterator[CeleryDispat
     store: Any = None  # these nodes have no predecessors to read from it
     executor = Executor(registry, store, result_limit=1000)
     nodes = NodeWorker(cast("Engine", engine), executor)
-    executor.watchdog = watchdog = Watchdog(nodes.expire, grace=grace)
+    executor.limits = watchdog = Watchdog(nodes.expire, grace=grace)
     generate_tasks(app, registry, nodes.perform)
     with EmbeddedWorker(app, queues=[QUEUE], nodes=nodes, concurrency=1):
         yield CeleryDispatcher(app)

@@ -32,9 +32,9 @@ from pypeline.runs.plan import Plan, Step
 from pypeline.runs.retries import RetryPolicy
 from pypeline.runs.rules import TriggerRule, rule_holds
 from pypeline.runs.states import TERMINAL_NODE_STATES, NodeState, RunState
-from pypeline.store.dialects import SqliteDialect
 from pypeline.store.records import NODE
 from pypeline.store.sql_store import SqlStore
+from pypeline.store.sqlite import SqliteDialect
 
 LEASE = 30.0
 _NUMBERS = count()  # a broker of its own for each example: sweeps leave the runs of others alone

@@ -32,7 +32,7 @@ def attempt(make_call):
     """Executes a function as a handler, with its output captured."""
 
     def attempt(function, **call):
-        options = {name: call.pop(name) for name in ("watchdog", "subject") if name in call}
+        options = {name: call.pop(name) for name in ("limits", "subject") if name in call}
         with Capture():
             return execute(make_call(function, **call), **options)
 
@@ -158,7 +158,7 @@ def test_a_coroutine_handler_keeps_to_its_limit_unless_it_is_reached(attempt, wa
     async def handler(event):
         return "in time"
 
-    assert result(attempt(handler, watchdog=watchdog, max_ttl=FOREVER)) == "in time"
+    assert result(attempt(handler, limits=watchdog, max_ttl=FOREVER)) == "in time"
 
 
 @pytest.mark.parametrize("bind", [False, True])
@@ -346,7 +346,7 @@ def busy(event):
 
 
 def test_a_handler_that_outlives_its_limit_times_out(attempt, watchdog):
-    failed = attempt(busy, watchdog=watchdog, max_ttl=SOON)
+    failed = attempt(busy, limits=watchdog, max_ttl=SOON)
 
     assert (failed.error.type, failed.error.message) == ("TimeLimitExceeded", "timed out after 0.02 s")
     assert "in busy" in failed.error.traceback
@@ -356,7 +356,7 @@ def test_a_coroutine_that_waits_past_its_limit_is_woken(attempt, watchdog):
     async def handler(event):
         await asyncio.sleep(FOREVER)
 
-    failed = attempt(handler, watchdog=watchdog, max_ttl=SOON)
+    failed = attempt(handler, limits=watchdog, max_ttl=SOON)
 
     assert (failed.error.type, failed.error.message) == ("TimeLimitExceeded", "timed out after 0.02 s")
 
@@ -365,7 +365,7 @@ def test_a_coroutine_that_cancels_itself_has_not_timed_out(attempt, watchdog):
     async def handler(event):
         raise asyncio.CancelledError
 
-    assert attempt(handler, watchdog=watchdog, max_ttl=FOREVER).error.type == "CancelledError"
+    assert attempt(handler, limits=watchdog, max_ttl=FOREVER).error.type == "CancelledError"
 
 
 def test_a_loop_that_has_just_closed_needs_no_interruption(attempt):
@@ -381,7 +381,7 @@ def test_a_loop_that_has_just_closed_needs_no_interruption(attempt):
     async def handler(event):
         return "in time"
 
-    assert result(attempt(handler, watchdog=Late(), max_ttl=FOREVER)) == "in time"
+    assert result(attempt(handler, limits=Late(), max_ttl=FOREVER)) == "in time"
 
 
 def test_a_handler_that_cleans_up_and_returns_has_succeeded(attempt, watchdog):
@@ -391,11 +391,11 @@ def test_a_handler_that_cleans_up_and_returns_has_succeeded(attempt, watchdog):
         except SoftTimeLimit:
             return "partial"
 
-    assert result(attempt(handler, watchdog=watchdog, max_ttl=SOON)) == "partial"
+    assert result(attempt(handler, limits=watchdog, max_ttl=SOON)) == "partial"
 
 
 def test_a_handler_without_a_limit_is_not_watched(attempt):
-    assert result(attempt(lambda event: 1, watchdog=object())) == 1
+    assert result(attempt(lambda event: 1, limits=object())) == 1
 
 
 @pytest.mark.parametrize("subject", [None, "the work"])
@@ -414,7 +414,7 @@ def test_a_stuck_handler_is_reported_while_its_thread_runs(make_call, subject):
 
     watchdog = Watchdog(expired, grace=SOON)
     call = make_call(stuck, max_ttl=SOON)
-    execute(call, watchdog=watchdog, subject=subject)
+    execute(call, limits=watchdog, subject=subject)
     watchdog.close()
 
     assert reported == [subject or call]
@@ -517,7 +517,7 @@ def test_work_whose_handler_is_missing_here_is_postponed_with_the_reason(plan, e
     outcome = executor(Work(plan, "lost"))
 
     assert outcome == Postponed(
-        5.0, "handler execution_demo.nothing_of_the_kind: is not among this worker's registeredTasks"
+        5.0, "handler execution_demo.nothing_of_the_kind is not among the registeredTasks of this worker"
     )
 
 

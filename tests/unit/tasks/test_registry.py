@@ -58,7 +58,7 @@ def test_a_handler_that_is_not_registered_is_missing_though_it_could_be_imported
     with pytest.raises(HandlerMissing) as caught:
         Registry({}, {}).resolve("registry_demo.clean")
     assert caught.value.path == "registry_demo.clean"
-    assert str(caught.value) == "handler registry_demo.clean: is not among this worker's registeredTasks"
+    assert str(caught.value) == "handler registry_demo.clean is not among the registeredTasks of this worker"
 
 
 def test_a_handler_that_cannot_be_imported_is_missing_until_it_can(demo):
