@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from pypeline.cli import main
+from pypeline.store.schema import CODE_LEVEL
 
 TASKS = """
 import pathlib
@@ -247,8 +248,8 @@ def test_a_shell_is_offered_the_runs(folder, ids):
 
 
 def test_the_database_says_where_it_stands(folder):
-    assert invoke("db", "current").stdout == "The database is at schema level 1.\n"
-    assert invoke("db", "upgrade").stdout == "The database is at schema level 1.\n"
+    assert invoke("db", "current").stdout == f"The database is at schema level {CODE_LEVEL}.\n"
+    assert invoke("db", "upgrade").stdout == f"The database is at schema level {CODE_LEVEL}.\n"
 
 
 def test_an_empty_database_is_upgraded(folder, tmp_path, monkeypatch):

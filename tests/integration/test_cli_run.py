@@ -266,14 +266,6 @@ def test_a_broken_file_is_told_with_the_place_of_each_fault(pypeline, folder):
     assert done.stderr.splitlines()[-1].startswith("error: the configuration has 1 fault; ")
 
 
-@pytest.mark.parametrize("variable", ["PYPELINE_BROKER_URL", "CELERY_BROKER_URL"])
-def test_with_a_broker_set_it_says_what_to_unset(pypeline, variable):
-    done = pypeline("run", "squares", **{variable: "amqp://localhost"})
-
-    assert done.returncode == 2
-    assert f"unset {variable}" in done.stderr
-
-
 def test_a_database_that_cannot_be_reached_is_code_3(pypeline):
     done = pypeline("run", "squares", PYPELINE_DATABASE_URL="sqlite:////no/such/folder/runs.db")
 

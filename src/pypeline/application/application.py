@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pypeline.application import documents, owners
+from pypeline.application.listeners import NOBODY_ASKED, is_alive, listeners_of
 from pypeline.errors import InvalidPayload, NotPossible, UnknownNode
 from pypeline.runs.states import NodeState
 from pypeline.store.records import NODE, RunFilter
@@ -16,6 +17,7 @@ from pypeline.store.records import NODE, RunFilter
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pypeline.application.listeners import Listeners
     from pypeline.config import Config
     from pypeline.engine import Engine
     from pypeline.runs.plan import Plan
@@ -64,6 +66,10 @@ class Application:
     def run(self, run_id: str) -> RunRecord:
         """One run as it stands. Raises UnknownRun."""
         return self._store.run(run_id)
+
+    def state(self, run_id: str) -> RunState:
+        """The state alone: cheap enough to ask again and again. Raises UnknownRun."""
+        return self._store.run_state(run_id)
 
     def runs(self, wanted: RunFilter | None = None) -> list[RunRecord]:
         """Runs, newest first."""
@@ -117,7 +123,19 @@ class Application:
         truncated = len(nodes) > documents.MOST_NODES
         if truncated:
             nodes = self._nodes_before_items(run_id, nodes)
-        return documents.run_with_nodes(run, nodes, parts=self._parts(run_id, nodes), truncated=truncated)
+        return documents.run_with_nodes(
+            run,
+            nodes,
+            parts=self._parts(run_id, nodes),
+            truncated=truncated,
+            listeners=self.listeners(run),
+        )
+
+    def listeners(self, run: RunRecord) -> Listeners:
+        """Who could take the queued nodes of a run; nobody is asked for where it has none."""
+        if not run.counts.get(NodeState.QUEUED):
+            return NOBODY_ASKED
+        return listeners_of(self._store, run, lease=self._engine.lease)
 
     def runs_document(self, wanted: RunFilter) -> dict[str, Any]:
         """A page of runs as JSON; ``next`` is the id to go on after, or null."""
@@ -153,15 +171,14 @@ class Application:
         """
         Do again what did not succeed, and everything from ``from_node`` on; what succeeded is kept.
 
-        An unfinished run whose process is gone is taken over. Raises NotPossible, UnknownRun and UnknownNode.
+        An unfinished run that nobody works on any more is taken over: its process is gone, or it is on a
+        broker which is not ours and has no worker left. Raises NotPossible, UnknownRun and UnknownNode.
         """
         run = self._store.run(run_id)
         if run.state.is_terminal:
             self._engine.retry(run_id, from_node=from_node)
-        elif not owners.is_embedded(run.broker):
-            raise NotPossible(run_id, "it is still going; its workers finish it")
-        elif not self.is_orphan(run):
-            raise NotPossible(run_id, f"it is still going, in {owners.describe(run.broker)}")
+        elif (reason := self._why_it_goes_on(run)) is not None:
+            raise NotPossible(run_id, f"it is still going{reason}")
         elif from_node is not None:
             raise NotPossible(run_id, "it has not finished: retry it without --from first")
         else:
@@ -176,6 +193,19 @@ class Application:
             return False
         seen = self._store.owner_seen(run.broker)
         return not owners.is_alive(run.broker, seen=seen, lease=self._engine.lease)
+
+    def _why_it_goes_on(self, run: RunRecord) -> str | None:
+        """Who still works on an unfinished run, as the end of a sentence; None where nobody does."""
+        ours = self._engine.identity.broker
+        if owners.is_embedded(run.broker):
+            return None if self.is_orphan(run) else f", in {owners.describe(run.broker)}"
+        if run.broker == ours:
+            return "; its workers finish it"
+        if owners.is_embedded(ours):
+            return f" on {run.broker}: set PYPELINE_BROKER_URL to work with the runs of a broker"
+        if any(is_alive(worker, self._engine.lease) for worker in self._store.workers(run.broker)):
+            return f" on {run.broker}, whose workers finish it"
+        return None
 
     def _parts(self, run_id: str, nodes: list[NodeRecord]) -> dict[int, list[JsonValue]]:
         """The results that are kept in parts; of those with very many parts the first."""

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from pypeline.application.listeners import NOBODY_ASKED
 from pypeline.runs.states import Flag, NodeState
 from pypeline.store.timestamps import format_time
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from pypeline.application.listeners import Listeners
     from pypeline.store.records import NodeRecord, RunRecord
     from pypeline.types import JsonObject, JsonValue
 
@@ -43,6 +45,7 @@ def run_with_nodes(
     *,
     parts: Mapping[int, list[JsonValue]],
     truncated: bool,
+    listeners: Listeners = NOBODY_ASKED,
 ) -> dict[str, Any]:
     """
     A run with these of its nodes; ``truncated`` says that there are more.
@@ -50,13 +53,15 @@ def run_with_nodes(
     ``parts`` maps the positions whose results are kept in parts to those parts.
     """
     document = run_document(run)
-    document["nodes"] = [node_document(node, parts=parts) for node in nodes]
+    document["nodes"] = [node_document(node, parts=parts, listeners=listeners) for node in nodes]
     if truncated:
         document["nodes_truncated"] = True
     return document
 
 
-def node_document(node: NodeRecord, *, parts: Mapping[int, list[JsonValue]]) -> JsonObject:
+def node_document(
+    node: NodeRecord, *, parts: Mapping[int, list[JsonValue]], listeners: Listeners = NOBODY_ASKED
+) -> JsonObject:
     """One node or item."""
     return {
         "node": node.name,
@@ -64,7 +69,7 @@ def node_document(node: NodeRecord, *, parts: Mapping[int, list[JsonValue]]) -> 
         "state": node.state.value,
         "attempt": node.attempt,
         "tries": node.tries,
-        "why": why_it_waits(node),
+        "why": why_it_waits(node, listeners),
         "queue": node.queue,
         "queued_at": _time(node.queued_at),
         "started_at": _time(node.started_at),
@@ -75,13 +80,13 @@ def node_document(node: NodeRecord, *, parts: Mapping[int, list[JsonValue]]) -> 
     }
 
 
-def why_it_waits(node: NodeRecord) -> str | None:
+def why_it_waits(node: NodeRecord, listeners: Listeners = NOBODY_ASKED) -> str | None:
     """What a waiting node waits for, in words; None for one that runs or has ended."""
     match node.state:
         case NodeState.PENDING:
             return _why_pending(node)
         case NodeState.QUEUED:
-            return f"waits for a worker on queue {node.queue}"
+            return listeners.why_queued(node.queue)
         case NodeState.RETRYING:
             said = f": {node.error.type}: {node.error.message}" if node.error else ""
             return f"tries again at {_time(node.due_at)}{said}"

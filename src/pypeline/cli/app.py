@@ -20,6 +20,8 @@ _COMMANDS = {
     "show": "Show a run, its nodes, results and errors.",
     "cancel": "End a run.",
     "retry": "Do again what did not succeed in a run.",
+    "worker": "Run handlers: a Celery worker on the queues of its service.",
+    "doctor": "Check configuration, database, broker, queues and workers.",
     "db": "Create, upgrade and inspect the database.",
     "schema": "Print the JSON Schema of sermos.yaml.",
     "completion": "Print the script that completes commands in a shell.",

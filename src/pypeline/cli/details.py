@@ -41,6 +41,9 @@ def print_node(system: System, run_id: str, name: str, console: Console) -> None
     """One node or item in full. Raises UnknownNode."""
     node = _node(system, run_id, name)
     _print_node_facts(node, console)
+    listeners = system.application.listeners(system.application.run(run_id))
+    if (why := why_it_waits(node, listeners)) is not None:
+        console.print(Text(why), soft_wrap=True)
     item = NODE if node.item is None else node.item
     attempts = [
         attempt
@@ -93,8 +96,6 @@ def _print_node_facts(node: NodeRecord, console: Console) -> None:
     if node.worker is not None:
         line.append(f"  on {node.worker}", "dim")
     console.print(line, soft_wrap=True)
-    if (why := why_it_waits(node)) is not None:
-        console.print(Text(why), soft_wrap=True)
 
 
 def _node(system: System, run_id: str, name: str) -> NodeRecord:

@@ -97,9 +97,9 @@ def _package(error: ModuleNotFoundError) -> str:
 
 
 def _code_of(error: PypelineError) -> ExitCode:
-    if isinstance(error, InvalidInput | MissingExtra):
+    if isinstance(error, InvalidInput | MissingExtra | SchemaNotReady):
         return ExitCode.BAD_INPUT
-    if isinstance(error, DatabaseUnavailable | SchemaNotReady):
+    if isinstance(error, DatabaseUnavailable):
         return ExitCode.NO_DATABASE
     return ExitCode.FAILED
 

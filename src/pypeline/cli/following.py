@@ -1,4 +1,4 @@
-"""A run that goes on in this process, from its start to its end or to the user's patience."""
+"""A run that goes on, from its start to its end or to the user's patience."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pypeline.cli.failures import ExitCode
 from pypeline.cli.looking import Looker
+from pypeline.cli.outages import Outages
+from pypeline.cli.pace import Pace
 from pypeline.cli.report import is_abandoned
 from pypeline.runs.states import RunState
 
@@ -22,66 +24,93 @@ _LAST_WAIT = 1.0  # seconds that a run which timed out has to end, once it is ca
 
 @dataclass
 class Follower:
-    """Shows a run of this process until it ends. ``timeout`` is in seconds."""
+    """
+    Shows a run that the user has started until it ends.
+
+    ``timeout`` is in seconds, ``rarest`` the longest pause between two looks. ``after_leaving`` says what
+    becomes of a cancelled run that is left.
+    """
 
     system: System
     run_id: str
     view: View
     heard: Interrupts
+    after_leaving: str
     timeout: float | None = None
+    rarest: float = 1.0
     _cancelled: bool = field(default=False, init=False)
 
     def follow(self) -> ExitCode:
         """Wait for the run's end; answers the exit code. Ctrl-C cancels it; a second one raises `Left`."""
+        pace = Pace(self.view.pause, rarest=self.rarest)
+        outages = Outages(self.view, self.run_id)
         looker = Looker(self.system, self.run_id)
-        give_up = None if self.timeout is None else time.monotonic() + self.timeout
         with self.view:
-            self.view.show(looker.look(self.view.room))
-            while not self._ends_within(self._pause(give_up)):
-                if give_up is not None and time.monotonic() >= give_up:
+            while not outages.survive(lambda: self._step(looker, pace), default=False):
+                if pace.passed >= (self.timeout or float("inf")):
                     return self._time_out()
-                if self.heard.asked and not self._cancelled:
-                    self._cancel(looker)
+                self.heard.pause(self._patience(pace))
+        return _code_of(self.system.application.run(self.run_id))
+
+    def _step(self, looker: Looker, pace: Pace) -> bool:
+        """True once the run has ended."""
+        if self.system.application.state(self.run_id).is_terminal:
+            return True
+        if self.heard.asked and not self._cancelled:
+            self._cancel(looker)
+        if self.view.wants_more and pace.may_look:
+            with pace.looking():
                 self.view.show(looker.look(self.view.room))
-        return self._code()
+        return False
 
-    def _pause(self, give_up: float | None) -> float:
-        left = self.view.pause if give_up is None else give_up - time.monotonic()
-        return max(0.0, min(self.view.pause, left))
-
-    def _ends_within(self, seconds: float) -> bool:
-        return self.system.application.wait(self.run_id, timeout=seconds).is_terminal
+    def _patience(self, pace: Pace) -> float:
+        left = float("inf") if self.timeout is None else self.timeout - pace.passed
+        return max(0.0, min(pace.pause, left))
 
     def _cancel(self, looker: Looker) -> None:
-        self._cancelled = True
         self.system.application.cancel(self.run_id)
+        self._cancelled = True
         running = looker.look().run.counts
         waiting = sum(number for state, number in running.items() if not state.is_terminal)
+        if not waiting:
+            return
         self.view.say(
-            f"Cancelling: waits for {waiting:,} that still run. Ctrl-C again leaves at once; "
-            f"`pypeline retry {self.run_id}` goes on later."
+            f"Cancelling: waits for {waiting:,} that still run. "
+            f"Ctrl-C again leaves at once; {self.after_leaving}."
         )
 
     def _time_out(self) -> ExitCode:
         self.system.application.cancel(self.run_id)
-        self._ends_within(_LAST_WAIT)
+        self.system.application.wait(self.run_id, timeout=_LAST_WAIT)
         return ExitCode.TIMED_OUT
-
-    def _code(self) -> ExitCode:
-        return _code_of(self.system.application.run(self.run_id))
 
 
 def watch(system: System, run_id: str, view: View) -> ExitCode:
-    """Show a run of another process until it ends, or until nobody works on it any more."""
+    """Show a run of others until it ends, or until nobody works on it any more."""
     looker = Looker(system, run_id)
+    pace = Pace(view.pause)
+    outages = Outages(view, run_id)
+
+    def step() -> ExitCode | None:
+        if system.application.state(run_id).is_terminal:
+            return _code_of(system.application.run(run_id))
+        if pace.may_look:
+            with pace.looking():
+                return look()
+        return None
+
+    def look() -> ExitCode | None:
+        if is_abandoned(system, system.application.run(run_id)):
+            view.say(f"The process that ran it is gone; `pypeline retry {run_id}` takes it over.")
+            return ExitCode.FAILED
+        if view.wants_more:
+            view.show(looker.look(view.room))
+        return None
+
     with view:
-        while not system.application.wait(run_id, timeout=view.pause).is_terminal:
-            snapshot = looker.look(view.room)
-            if is_abandoned(system, snapshot.run):
-                view.say(f"The process that ran it is gone; `pypeline retry {run_id}` takes it over.")
-                return ExitCode.FAILED
-            view.show(snapshot)
-    return _code_of(system.application.run(run_id))
+        while (code := outages.survive(step, default=None)) is None:
+            time.sleep(pace.pause)
+    return code
 
 
 def _code_of(run: RunRecord) -> ExitCode:

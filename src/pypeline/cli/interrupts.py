@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from pypeline.cli.failures import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
+
+
+_REACTION = 0.1  # seconds
 
 
 class Left(Exception):  # noqa: N818 - it is no fault
@@ -40,6 +44,13 @@ class Interrupts:
         if not self._leaving:
             self._leaving = True
             raise Left(ExitCode.TERMINATED)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but no longer than to a tenth of a second behind the first Ctrl-C."""
+        heard_before = self.asked
+        end = time.monotonic() + seconds
+        while self.asked == heard_before and (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, _REACTION))
 
 
 @contextmanager

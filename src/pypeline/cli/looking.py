@@ -11,6 +11,7 @@ from pypeline.runs.states import NodeState
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from pypeline.application.listeners import Listeners
     from pypeline.bootstrap import System
     from pypeline.runs.outcome import ErrorInfo
     from pypeline.runs.plan import Plan
@@ -21,6 +22,7 @@ FEW = 60
 
 _FAILED = frozenset({NodeState.FAILED})
 _MOVING = frozenset({NodeState.RUNNING, NodeState.RETRYING})
+_QUEUED = frozenset({NodeState.QUEUED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A run at one moment. Where its nodes are many, ``rows`` has what failed, then what moves."""
+    """
+    A run at one moment. Where its nodes are many, ``rows`` has what failed, then what moves.
+
+    ``waits`` says what its queued nodes wait for, where nothing runs or nobody would ever take them.
+    """
 
     run: RunRecord
     rows: tuple[Row, ...]
+    waits: str | None = None
 
     @property
     def total(self) -> int:
@@ -83,9 +90,20 @@ class Looker:
             failed = self._application.nodes(self._run_id, limit=max(1, room // 2), states=_FAILED)
             left = max(1, room - len(failed))
             nodes = [*failed, *self._application.nodes(self._run_id, limit=left, states=_MOVING)]
-        return Snapshot(run, tuple(map(self._row, nodes)))
+        listeners = self._application.listeners(run)
+        rows = tuple(self._row(node, listeners) for node in nodes)
+        return Snapshot(run, rows, self._waits(run, listeners))
 
-    def _row(self, node: NodeRecord) -> Row:
+    def _waits(self, run: RunRecord, listeners: Listeners) -> str | None:
+        if listeners.read is None:
+            return None
+        queued = self._application.nodes(self._run_id, limit=FEW, states=_QUEUED)
+        queues = list(dict.fromkeys(node.queue for node in queued))
+        unheard = [queue for queue in queues if queue not in listeners.read]
+        telling = unheard if unheard or run.counts.get(NodeState.RUNNING) else queues
+        return ", ".join(map(listeners.why_queued, telling)) or None
+
+    def _row(self, node: NodeRecord, listeners: Listeners) -> Row:
         total = node.items
         waiting = node.waiting if node.state is NodeState.RUNNING else 0
         return Row(
@@ -95,7 +113,7 @@ class Looker:
             started_at=node.started_at,
             finished_at=node.finished_at,
             attempt=node.attempt,
-            why=why_it_waits(node),
+            why=why_it_waits(node, listeners),
             error=node.error,
             done=None if total is None else total - waiting,
             total=total,

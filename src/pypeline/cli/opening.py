@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypeline.cli.failures import ExitCode, Failure
 from pypeline.config import Settings, find_config, load_config
 
 if TYPE_CHECKING:
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
 
     from pypeline.bootstrap import System
     from pypeline.config import Config
-
-
-_BROKERS = ("PYPELINE_BROKER_URL", "CELERY_BROKER_URL")
 
 
 def read_config(
@@ -36,14 +32,3 @@ def open_system(settings: Settings, config: Config | None = None) -> Iterator[Sy
     settings.require_database()
     with build(settings, config) as system:
         yield system
-
-
-def refuse_broker(settings: Settings, doing: str) -> None:
-    """Refuse to run a pipeline in this process where a broker is set: its workers are to run it."""
-    if not settings.embedded:
-        named = [name for name in _BROKERS if settings.environment.get(name)]
-        raise Failure(
-            f"a broker is set, but this version can only {doing} inside its own process: "
-            f"unset {' and '.join(named)}",
-            ExitCode.BAD_INPUT,
-        )

@@ -81,14 +81,18 @@ config_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 timeout_option = click.option(
-    "--timeout", metavar="SECONDS", callback=_seconds, help="Stop after so many seconds, with exit code 4."
+    "--timeout",
+    metavar="SECONDS",
+    callback=_seconds,
+    help="Cancel the run after so many seconds, with exit code 4.",
+)
+no_wait_option = click.option(
+    "--no-wait", is_flag=True, help="Return once the run is accepted; needs a broker."
 )
 concurrency_option = click.option(
     "--concurrency",
     type=click.IntRange(1, 256),
-    default=4,
-    show_default=True,
-    help="How many handlers run at once in this process.",
+    help="How many handlers run at once in this process; 4 if not given. Not through a broker.",
 )
 payload_option = click.option(
     "--payload",

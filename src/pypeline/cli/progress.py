@@ -31,13 +31,17 @@ _TIME = 7  # "59m 59s"
 
 
 class View(Protocol):
-    """Shows a run again and again, with ``pause`` seconds between two looks."""
+    """Shows a run again and again, with at least ``pause`` seconds between two looks."""
 
     pause: float
 
     @property
     def room(self) -> int:
         """How many rows it can show."""
+
+    @property
+    def wants_more(self) -> bool:
+        """True where it would show a snapshot that it got now: nobody has to make one in vain."""
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -68,6 +72,7 @@ class LiveView:
     """A few lines that are drawn again and again, and are gone at the end."""
 
     pause = 0.12
+    wants_more = True
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -127,6 +132,11 @@ class LineView:
         self._began = clock()
         self._next = 0.0
 
+    @property
+    def wants_more(self) -> bool:
+        """True where the last line is old enough."""
+        return not self._quiet and self._clock() - self._began >= self._next
+
     def __enter__(self) -> Self:
         return self
 
@@ -142,8 +152,9 @@ class LineView:
 
     def show(self, snapshot: Snapshot) -> None:
         """Print where the run is, if that has changed."""
-        passed = self._clock() - self._began
         line = f"{snapshot.run.pipeline_id}: {snapshot.run.state.value}, {tally(snapshot.run.counts).plain}"
+        line += f"; {snapshot.waits}" if snapshot.waits else ""
+        passed = self._clock() - self._began
         if self._quiet or line == self._said or passed < self._next:
             return
         self._said = line
@@ -164,6 +175,8 @@ def live_picture(snapshot: Snapshot, console: Console, *, room: int) -> Renderab
         parts.append(_rows_table(rows, console, now))
     if len(rows) < snapshot.total:
         rest = tally(snapshot.run.counts)
+        if snapshot.waits:
+            rest.append(f"; {snapshot.waits}", "yellow")
         rest.no_wrap, rest.overflow = True, "ellipsis"
         parts.append(rest)
     return Group(*parts)

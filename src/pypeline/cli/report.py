@@ -6,9 +6,11 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import click
 from rich.text import Text
 
 from pypeline.cli import words
+from pypeline.cli.failures import ExitCode
 from pypeline.cli.marks import tally
 from pypeline.cli.tables import errors_list, nodes_table, results_list, run_line, shown_id
 from pypeline.runs.states import NodeState, RunState
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pypeline.bootstrap import System
+    from pypeline.cli.wishes import Wishes
     from pypeline.runs.outcome import ErrorInfo
     from pypeline.store.records import NodeRecord, RunRecord
     from pypeline.types import JsonValue
@@ -79,7 +82,8 @@ def _print_nodes(system: System, run: RunRecord, console: Console) -> None:
         failed = system.application.nodes(run_id, limit=_FIRST_NODES, states=_FAILED, items=False)
         nodes = _most_telling(nodes, failed)
     console.print()
-    console.print(nodes_table(nodes, console), soft_wrap=True)
+    listeners = system.application.listeners(run)
+    console.print(nodes_table(nodes, console, listeners=listeners), soft_wrap=True)
     left_out = len(system.application.plan(run_id).dag) - len(nodes)
     if left_out:
         line = Text(f"   … and {words.counted(left_out, 'more node')}; in all ")
@@ -130,6 +134,15 @@ def _next_steps(system: System, run: RunRecord, console: Console) -> list[str]:
 def is_abandoned(system: System, run: RunRecord) -> bool:
     """True for an unfinished run of a process that is gone."""
     return not run.state.is_terminal and system.application.is_orphan(run)
+
+
+def say_why(system: System, run_id: str, code: ExitCode, wishes: Wishes) -> None:
+    """The line on stderr of a run that did not succeed, where the report does not tell it."""
+    if code is ExitCode.TIMED_OUT:
+        within = f"did not end within {wishes.timeout:g} s and was cancelled"
+        click.echo(f"error: run {run_id} {within}; `pypeline retry {run_id}` goes on with it", err=True)
+    elif code is ExitCode.FAILED and wishes.as_json:
+        click.echo(f"error: {sentence(system, run_id)}", err=True)
 
 
 def sentence(system: System, run_id: str) -> str:

@@ -1,11 +1,10 @@
-"""Running a pipeline inside this process: what `run` and `retry` have in common."""
+"""A run inside this process: its worker is here too."""
 
 from __future__ import annotations
 
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +15,7 @@ from pypeline.cli.interrupts import Left, interrupts
 from pypeline.cli.logs import logs_on
 from pypeline.cli.output import console_for, only_document
 from pypeline.cli.progress import view_for
-from pypeline.cli.report import print_report, sentence
+from pypeline.cli.report import print_report, say_why
 from pypeline.config import importable
 from pypeline.config.handlers import HandlerProblem, import_handler, read_signature
 from pypeline.errors import InvalidInput
@@ -26,30 +25,12 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from pypeline.bootstrap import System
     from pypeline.cli.progress import View
-    from pypeline.config import Config, Settings
-    from pypeline.runs.plan import Plan
+    from pypeline.cli.wishes import Run, Wishes
 
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user asked for: ``timeout`` is in seconds, ``concurrency`` in handlers at once."""
-
-    as_json: bool
-    timeout: float | None
-    concurrency: int
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run that this process is to work on: ``begin`` starts it and answers its id."""
-
-    system: System
-    settings: Settings
-    config: Config
-    plan: Plan
-    begin: Callable[[], str]
+_CONCURRENCY = 4
+_RAREST = 0.1  # seconds between two looks at a database that nobody else uses
+_AFTER_LEAVING = "`pypeline retry {}` goes on later"
 
 
 def run_here(run: Run, wishes: Wishes) -> ExitCode:
@@ -68,7 +49,7 @@ def run_here(run: Run, wishes: Wishes) -> ExitCode:
             check_handlers_of(run)
             run_id, code = _work(run, wishes, progress)
             write(run.system.application.document(run_id))
-    _say_why(run, run_id, code, wishes)
+    say_why(run.system, run_id, code, wishes)
     return code
 
 
@@ -78,14 +59,16 @@ def check_handlers_of(run: Run) -> None:
 
     Raises InvalidInput.
     """
-    registered = run.config.handlers(run.settings.worker_name)
-    with importable(run.config.folder):
+    config = run.config
+    assert config is not None, "this process needs the handlers"  # noqa: S101 - the commands read it
+    registered = config.handlers(run.settings.worker_name)
+    with importable(config.folder):
         for step in run.plan.steps:
             for handler in step.handlers:
                 if handler not in registered:
                     raise InvalidInput(
                         f"node {step.name}: handler {handler} is not among the registeredTasks of "
-                        f"{run.settings.worker_name or 'any service'} in {run.config.path}"
+                        f"{run.settings.worker_name or 'any service'} in {config.path}"
                     )
                 try:
                     read_signature(import_handler(handler))
@@ -93,15 +76,6 @@ def check_handlers_of(run: Run) -> None:
                     raise InvalidInput(
                         f"node {step.name}: handler {problem}; `pypeline validate` checks all of them"
                     ) from problem
-
-
-def _say_why(run: Run, run_id: str, code: ExitCode, wishes: Wishes) -> None:
-    """The line on stderr of a run that did not succeed, where the report does not tell it."""
-    if code is ExitCode.TIMED_OUT:
-        within = f"did not end within {wishes.timeout:g} s and was cancelled"
-        click.echo(f"error: run {run_id} {within}; `pypeline retry {run_id}` goes on with it", err=True)
-    elif code is ExitCode.FAILED and wishes.as_json:
-        click.echo(f"error: {sentence(run.system, run_id)}", err=True)
 
 
 def _work(run: Run, wishes: Wishes, progress: Console) -> tuple[str, ExitCode]:
@@ -115,12 +89,14 @@ def _work_on(run: Run, wishes: Wishes, view: View, progress: Console) -> tuple[s
     with (
         interrupts() as heard,
         logs_on(progress, run.settings),
-        run.system.worker(run.plan.queues, concurrency=wishes.concurrency) as worker,
+        run.system.worker(run.plan.queues, concurrency=wishes.concurrency or _CONCURRENCY) as worker,
     ):
         run_id = run.begin()
         view.begin(run_id, run.plan.pipeline_id)
         with _leaving(run_id, worker.stop):
-            code = Follower(run.system, run_id, view, heard, wishes.timeout).follow()
+            code = Follower(
+                run.system, run_id, view, heard, _AFTER_LEAVING.format(run_id), wishes.timeout, _RAREST
+            ).follow()
             if code is ExitCode.TIMED_OUT:
                 worker.stop(0)
                 # What was running was given back, and waits: this ends it.

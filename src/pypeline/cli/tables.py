@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
+from pypeline.application.documents import why_it_waits
+from pypeline.application.listeners import NOBODY_ASKED
 from pypeline.cli import words
 from pypeline.cli.columns import aligned
 from pypeline.cli.marks import mark, tally, word
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+    from pypeline.application.listeners import Listeners
     from pypeline.runs.outcome import ErrorInfo
     from pypeline.store.records import AttemptRecord, NodeRecord, RunRecord
     from pypeline.types import JsonValue
@@ -64,8 +67,10 @@ def runs_table(runs: Iterable[RunRecord], console: Console) -> Text:
     return aligned(header, rows, width=console.width, right=frozenset({4}), elastic=(6, 2))
 
 
-def nodes_table(nodes: Iterable[NodeRecord], console: Console) -> Text:
-    """Nodes, a line each, with their results shortened."""
+def nodes_table(
+    nodes: Iterable[NodeRecord], console: Console, *, listeners: Listeners = NOBODY_ASKED
+) -> Text:
+    """Nodes, a line each, with their results shortened, or what they wait for."""
     now = datetime.now(UTC)
     rows = [
         (
@@ -74,7 +79,7 @@ def nodes_table(nodes: Iterable[NodeRecord], console: Console) -> Text:
             word(node.state),
             words.took(node.started_at, node.finished_at, now=now),
             str(node.attempt or ""),
-            _said(node),
+            _said(node, listeners),
         )
         for node in nodes
     ]
@@ -133,7 +138,9 @@ def _result_lines(result: JsonValue, width: int) -> list[str]:
     return [*lines, f"… {words.counted(left, 'more key')}"] if left else lines
 
 
-def _said(node: NodeRecord) -> Text:
+def _said(node: NodeRecord, listeners: Listeners) -> Text:
+    if (why := why_it_waits(node, listeners)) is not None:
+        return Text(" ".join(why.split()), "dim")
     if node.error is not None:
         return Text(_shown_error(node.error))
     if node.result == "null":

@@ -101,7 +101,7 @@ def test_a_command_that_was_added_is_found():
         (ModuleNotFoundError("No module named 'psycopg'", name="psycopg"), 2),
         (ModuleNotFoundError("No module named 'else'", name="else"), 1),
         (DatabaseUnavailable("sqlite:///x", "locked"), 3),
-        (SchemaNotReady("too new"), 3),
+        (SchemaNotReady("too new"), 2),
         (PypelineError("else"), 1),
         (ZeroDivisionError("by zero"), 1),
     ],

@@ -11,13 +11,14 @@ from pypeline.cli.options import (
     concurrency_option,
     config_option,
     json_option,
+    no_wait_option,
     payload_option,
     pipeline_argument,
     timeout_option,
 )
 
 if TYPE_CHECKING:
-    from pypeline.cli.running import Wishes
+    from pypeline.cli.wishes import Wishes
     from pypeline.types import JsonObject
 
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @pipeline_argument
 @config_option
 @payload_option
-@click.option("--no-wait", is_flag=True, help="Return once the run is accepted; needs a broker.")
+@no_wait_option
 @timeout_option
 @json_option
 @concurrency_option
@@ -36,31 +37,32 @@ def command(  # noqa: PLR0913 - one for each option
     config: str | None,
     payload: JsonObject,
     timeout: float | None,
-    concurrency: int,
+    concurrency: int | None,
     *,
     no_wait: bool,
     as_json: bool,
 ) -> None:
     """
-    Run PIPELINE in this process, and show its progress.
+    Run PIPELINE, by the workers of the broker or else in this process, and show its progress.
 
     Ctrl-C cancels the run, a second one leaves at once.
     Exit codes: 0 success, 1 failed or cancelled, 2 bad input, 3 no database, 4 timed out.
     """
-    from pypeline.cli.running import Wishes
+    from pypeline.cli.wishes import Wishes
 
-    _refuse_no_wait(no_wait)
-    wishes = Wishes(as_json=as_json, timeout=timeout, concurrency=concurrency)
+    wishes = Wishes(as_json=as_json, timeout=timeout, concurrency=concurrency, no_wait=no_wait)
     context.exit(_run(pipeline, config, payload, wishes))
 
 
 def _run(pipeline: str, config_path: str | None, payload: JsonObject, wishes: Wishes) -> int:
-    from pypeline.cli.opening import open_system, read_config, refuse_broker
-    from pypeline.cli.running import Run, run_here
+    from pypeline.cli.doing import do
+    from pypeline.cli.opening import open_system, read_config
+    from pypeline.cli.wishes import Run
     from pypeline.config import Settings
 
     settings = Settings.load()
-    refuse_broker(settings, "run pipelines")
+    wishes.check(settings)
+    settings.require_database()
     config = read_config(config_path, settings)
     plan = config.plan(pipeline)
     config.checked_payload(pipeline, payload)
@@ -69,16 +71,4 @@ def _run(pipeline: str, config_path: str | None, payload: JsonObject, wishes: Wi
         def begin() -> str:
             return system.application.invoke(pipeline, payload, trigger="cli")
 
-        return run_here(Run(system, settings, config, plan, begin), wishes)
-
-
-def _refuse_no_wait(no_wait: bool) -> None:  # noqa: FBT001 - it is the flag
-    from pypeline.cli.failures import ExitCode, Failure
-    from pypeline.config import Settings
-
-    if no_wait and Settings.load().embedded:
-        raise Failure(
-            "--no-wait needs a broker: without one the run lives in this process and ends with it; "
-            "leave --no-wait out",
-            ExitCode.BAD_INPUT,
-        )
+        return do(Run(system, settings, config, plan, begin), wishes)
