@@ -32,6 +32,29 @@ class Shape:
         """Its name in the configuration."""
         return self.name.replace(" ", "-").replace(",", "")
 
+    @property
+    def is_chain(self) -> bool:
+        """True where each node but the first waits for the one before it."""
+        return self.runs == 1 and all(len(level) == 1 for level in self.levels())
+
+    def parents(self) -> dict[str, list[str]]:
+        """The nodes that each node follows, parents before children."""
+        found: dict[str, list[str]] = {name: [] for name in self.adjacency}
+        for name, following in self.adjacency.items():
+            for child in following:
+                found[child].append(name)
+        return found
+
+    def levels(self) -> list[list[str]]:
+        """The nodes by the length of the longest way to them."""
+        level_of: dict[str, int] = {}
+        for name, parents in self.parents().items():
+            level_of[name] = max((level_of[parent] + 1 for parent in parents), default=0)
+        found: list[list[str]] = [[] for _ in range(max(level_of.values()) + 1)]
+        for name, level in level_of.items():
+            found[level].append(name)
+        return found
+
 
 def chain(length: int) -> Shape:
     """One node after the other."""
@@ -74,26 +97,25 @@ def small_runs(number: int) -> Shape:
     return Shape(f"{number} runs of 10", adjacency, runs=number)
 
 
-def write_configuration(path: Path, shapes: list[Shape]) -> None:
+def write_configuration(
+    path: Path, shapes: list[Shape], *, handler: str = HANDLER, queue: str = "benchmark"
+) -> None:
     """One file with all the shapes, over a handler that does nothing."""
-    path.write_text(yaml.safe_dump(_document(shapes), sort_keys=False), encoding="utf-8")
-
-
-def _document(shapes: list[Shape]) -> dict[str, Any]:
-    return {
-        "serviceConfig": [{"name": "benchmark", "registeredTasks": [{"handler": HANDLER}]}],
-        "pipelines": {shape.pipeline_id: _pipeline(shape) for shape in shapes},
+    document = {
+        "serviceConfig": [{"name": "benchmark", "registeredTasks": [{"handler": handler}]}],
+        "pipelines": {shape.pipeline_id: _pipeline(shape, handler, queue) for shape in shapes},
     }
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 
-def _pipeline(shape: Shape) -> dict[str, Any]:
+def _pipeline(shape: Shape, handler: str, queue: str) -> dict[str, Any]:
     return {
         "name": shape.pipeline_id,
         "description": shape.name,
         "schemaVersion": 1,
         "config": {
-            "metadata": {"queue": "benchmark"},
+            "metadata": {"queue": queue},
             "dagAdjacency": shape.adjacency,
-            "taskDefinitions": {name: {"handler": HANDLER} for name in shape.adjacency},
+            "taskDefinitions": {name: {"handler": handler} for name in shape.adjacency},
         },
     }
