@@ -33,9 +33,8 @@ def a_message(
     *,
     handler: str = HANDLER,
     queue: str = QUEUE,
-    max_ttl: float | None = None,
 ) -> Message:
-    return Message(ref or a_ref(), handler, queue, max_ttl)
+    return Message(ref or a_ref(), handler, queue)
 
 
 def a_work(ref: AttemptRef | None = None, *, handler: str = HANDLER, max_ttl: float | None = None) -> Work:

@@ -165,7 +165,7 @@ def celery_worker(app: Celery, config: Config | None = None) -> CeleryWorker:
     chosen = config or load_config(find_config(settings), env=settings.environment)
     sys.path.insert(0, str(chosen.folder))
     registry = _registry(settings, chosen)
-    queues = chosen.queues(settings.worker_name)
+    queues = chosen.queues(settings.worker_name, settings.default_queue)
     return CeleryWorker(
         chosen, registry, queues, settings.shutdown_grace, partial(_hire, app, settings, registry)
     )

@@ -81,7 +81,7 @@ class _Application(Celery):
 
 
 def _prepare(app: Celery, worker: bootstrap.CeleryWorker) -> None:
-    listen(app, worker.queues)
+    listen(app, worker.queues, only=isinstance(app, _Application))
     hold_messages(app, longest_limit(worker.config))
 
 

@@ -48,13 +48,19 @@ class Wire:
         with suppress(OSError):  # the door was closed
             while True:
                 client, _ = self._door.accept()
-                if not self._whole:
+                try:
+                    self._connect(client)
+                except OSError:
                     client.close()
-                    continue
-                server = socket.create_connection(self._server)
-                for source, target in ((client, server), (server, client)):
-                    self._ends.add(source)
-                    threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        if not self._whole:
+            raise ConnectionRefusedError
+        server = socket.create_connection(self._server, 5)
+        server.settimeout(None)
+        for source, target in ((client, server), (server, client)):
+            self._ends.add(source)
+            threading.Thread(target=self._carry, args=(source, target), daemon=True).start()
 
     def _carry(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
@@ -62,6 +68,8 @@ class Wire:
                 target.sendall(data)
         for end in (source, target):
             self._ends.discard(end)
+            with suppress(OSError):  # the other direction's thread was first
+                end.shutdown(socket.SHUT_RDWR)  # closing alone says nothing while that thread still reads
             end.close()
 
 

@@ -38,16 +38,8 @@ def judge(facts: Facts) -> Checkup:
 def queue_names(facts: Facts) -> list[str]:
     """The queues that the configuration sends to, and those in which nodes wait."""
     waiting = {queue.name for queue in facts.database.queues if queue.queued}
-    return sorted(waiting | needed_queues(facts.config, facts.default_queue))
-
-
-def needed_queues(config: Config | None, default_queue: str) -> set[str]:
-    """The queues that a configuration sends to."""
-    if config is None:
-        return set()
-    tasks = config.scheduled_tasks.values()
-    unnamed = any(task.config.task is not None and task.config.queue is None for task in tasks)
-    return {*config.queues(None), *([default_queue] if unnamed else [])}
+    needed = () if facts.config is None else facts.config.sent_to(facts.default_queue)
+    return sorted(waiting.union(needed))
 
 
 def longest_limit(config: Config | None) -> float | None:
@@ -121,7 +113,7 @@ def _queue(facts: Facts, name: str, waiting: QueueRecord | None, found: BrokerQu
             Level.PROBLEM if queued else Level.WARNING,
             f"no worker listens; {depth}",
             about=name,
-            remedy=f"start one: `{_starting(facts.config, name)}`",
+            remedy=f"start one: `{_starting(facts, name)}`",
         )
     claimed = waiting.claimed if waiting else None
     if oldest > facts.lease and (claimed is None or claimed > facts.lease):
@@ -148,9 +140,10 @@ def readers(facts: Facts, queue: str) -> list[str]:
     ]
 
 
-def _starting(config: Config | None, queue: str) -> str:
-    services = () if config is None else config.services
-    names = [one.name for one in services if config is not None and queue in config.queues(one.name)]
+def _starting(facts: Facts, queue: str) -> str:
+    config = facts.config
+    services = [] if config is None else [(one.name, config) for one in config.services]
+    names = [name for name, config in services if queue in config.queues(name, facts.default_queue)]
     return f"pypeline worker --name {names[0]}" if names else f"pypeline worker -Q {queue}"
 
 

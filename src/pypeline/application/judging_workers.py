@@ -118,7 +118,7 @@ def _on_pool(facts: Facts, worker: WorkerRecord) -> Iterator[Check]:
 
 
 def _strangers(facts: Facts) -> Iterator[Check]:
-    ours = set() if facts.config is None else set(facts.config.queues(None))
+    ours = set() if facts.config is None else set(facts.config.sent_to(facts.default_queue))
     for worker in facts.database.workers:
         shared = ours.intersection(worker.queues)
         if worker.app != facts.app and is_alive(worker, facts.lease) and shared:

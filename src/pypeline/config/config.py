@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pypeline.config.findings import Fault, Finding
     from pypeline.config.models import PipelineModel, SermosFile, Service
     from pypeline.config.schedule_models import ScheduledTask
-    from pypeline.runs.plan import Plan, Step
+    from pypeline.runs.plan import Plan
     from pypeline.types import JsonObject
 
 
@@ -92,23 +92,30 @@ class Config:
             found[task.handler] = {**found.get(task.handler, {}), **task.event}
         return found
 
-    def queues(self, service: str | None = None) -> tuple[str, ...]:
-        """
-        The queues that a worker of one service, or of all, has to read: those that its handlers are sent to.
-
-        A scheduled task without a queue goes to the default queue, which is a setting and not among these.
-        Raises InvalidSetting if there is no such service.
-        """
-        handlers = self.handlers(service)
-        found = {step.queue for step in self._steps() if not handlers.keys().isdisjoint(step.handlers)}
-        for task in self.scheduled_tasks.values():
-            if task.config.queue is not None and task.config.task in handlers:
-                found.add(task.config.queue)
-        return tuple(sorted(found))
-
-    def _steps(self) -> Iterable[Step]:
+    def sent_to(self, default_queue: str) -> Mapping[str, frozenset[str]]:
+        """Each queue that something is sent to, with the handlers that are; a task may name no queue."""
+        found: dict[str, set[str]] = {}
         for pipeline_id in self.pipelines:
-            yield from self.plan(pipeline_id).steps
+            for step in self.plan(pipeline_id).steps:
+                found.setdefault(step.queue, set()).update(step.handlers)
+        for task in self.scheduled_tasks.values():
+            if task.config.task is not None:
+                found.setdefault(task.config.queue or default_queue, set()).add(task.config.task)
+        return {queue: frozenset(handlers) for queue, handlers in found.items()}
+
+    def queues(self, service: str | None, default_queue: str) -> tuple[str, ...]:
+        """
+        The queues that a worker of one service, or of all (None), has to read.
+
+        That are those that its handlers are sent to, and the default queue unless it lacks a handler that is
+        sent there. Raises InvalidSetting if there is no such service.
+        """
+        handlers = self.handlers(service).keys()
+        sent = self.sent_to(default_queue)
+        found = {queue for queue, there in sent.items() if not handlers.isdisjoint(there)}
+        if sent.get(default_queue, frozenset()) <= handlers:
+            found.add(default_queue)
+        return tuple(sorted(found))
 
     def _pipeline(self, pipeline_id: str) -> PipelineModel:
         if pipeline_id not in self.pipelines:

@@ -13,12 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An attempt to be sent. ``handler`` is the task's name, a dotted path; ``max_ttl`` is in seconds."""
+    """An attempt to be sent. ``handler`` is the task's name, a dotted path."""
 
     ref: AttemptRef
     handler: str
     queue: str
-    max_ttl: float | None
 
 
 class Dispatcher(Protocol):

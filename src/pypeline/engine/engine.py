@@ -290,5 +290,4 @@ def _message(plan: Plan, context: RunContext, ready: Ready) -> Message:
         ref=AttemptRef(context.run_id, ready.position, ready.item, ready.attempt),
         handler=plan.handler(ready.position, context.replacements),
         queue=step.queue,
-        max_ttl=step.max_ttl,
     )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import amqp
 
 from pypeline.tasks.broker_facts import CLASSIC, QUORUM, STREAM, UNKNOWN, QueueReport, Remark
-from pypeline.tasks.messages import HARD_LIMIT_AFTER
 from pypeline.tasks.queue_kinds import kind_of, refusal_of
 from pypeline.tasks.queues import DEAD_LETTERS, quorum_arguments
+from pypeline.tasks.timeouts import GRACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,7 +72,7 @@ def _on_kind(queue: QueueReport) -> Iterator[Remark]:
 def _on_time(
     line: Any, queues: Sequence[QueueReport], expected: dict[str, Any], longest: float | None
 ) -> Iterator[Remark]:
-    if longest is not None and longest + HARD_LIMIT_AFTER < CONSUMER_TIMEOUT:
+    if longest is not None and longest + GRACE < CONSUMER_TIMEOUT:
         return
     for queue in queues:
         if queue.exists and not _waits_longer(line, queue, expected):

@@ -16,7 +16,7 @@ CONNECTION = {
     # Celery's default gives up on the broker at startup, or after 100 tries.
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
-    # After a cut the broker may still hold the control queue of the lost connection, and refuse it for a while.
+    # After a cut the broker may still hold the control queue of the lost connection, and refuse it.
     "broker_channel_error_retry": True,
     # A handler survives a broker that restarts: its outcome is recorded, the redelivered copy is dropped.
     "worker_cancel_long_running_tasks_on_connection_loss": False,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from amqp.transport import TCPTransport
 from celery.worker.consumer import Consumer
 
 from pypeline.tasks.queues import NodeQueue
+from pypeline.tasks.reading import ReadAhead
 
 NAME = f"{__name__}:NodeConsumer"
 """The value of the setting ``worker_consumer``."""
+
+_PAUSES = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
+"""Seconds between two tries to reach the broker: at first, what each adds, at most."""
 
 
 class NodeConsumer(Consumer):
@@ -27,7 +33,25 @@ class NodeConsumer(Consumer):
         queues: Any = self.app.amqp.queues
         if any(isinstance(queue, NodeQueue) for queue in queues.consume_from.values()):
             connection.transport.qos_semantics_matches_spec = _counts_for_each
+        _read_ahead(connection)
         return connection
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """
+        The connection, once the broker answers.
+
+        Celery asks ever more rarely, up to every 30 s, and so long would a broker that is back wait for us.
+        """
+        conn.ensure_connection = partial(conn.ensure_connection, **_PAUSES)
+        return super().ensure_connected(conn)
+
+
+def _read_ahead(connection: Any) -> None:
+    """Read from the socket as much as there is, on plain TCP."""
+    transport: Any = getattr(connection.connection, "transport", None)
+    is_plain = isinstance(transport, TCPTransport)
+    if is_plain:
+        transport._quick_recv = ReadAhead(transport.sock.recv)  # noqa: SLF001 - its own name for it
 
 
 def _counts_for_each(_: Any) -> bool:

@@ -42,10 +42,8 @@ def publish_frame(channel_id: int, queue: str) -> bytes:
 def content_frames(channel_id: int, message: Message) -> bytes:
     """The frames with the message's properties, headers and body."""
     ref, name = message.ref, task_id(message.ref).encode()
-    table = _shared(message.handler, message.max_ttl, os.getpid()) + _own(ref, name)
-    properties = b"".join(
-        (_FIRST, pack(">I", len(table)), table, pack(">BB", PERSISTENT, len(name)), name, _NO_REPLY_TO)
-    )
+    table = _shared(message.handler, os.getpid()) + _own(ref, name)
+    properties = b"".join((_FIRST, pack(">I", len(table)), table, pack(">BB", PERSISTENT, len(name)), name))
     header = _frame(_CONTENT_HEADER, channel_id, properties)
     return header + _frame(_CONTENT_BODY, channel_id, _BODY)
 
@@ -55,9 +53,9 @@ def _frame(kind: int, channel_id: int, payload: bytes) -> bytes:
 
 
 @lru_cache(maxsize=1000)
-def _shared(handler: str, max_ttl: float | None, pid: int) -> bytes:  # noqa: ARG001 - one of the headers names it
+def _shared(handler: str, pid: int) -> bytes:  # noqa: ARG001 - one of the headers names it
     """The entries of the header table that the attempts of a handler share, without the table's length."""
-    return bytes(dumps("F", (shared_headers(handler, max_ttl),))[4:])
+    return bytes(dumps("F", (shared_headers(handler),))[4:])
 
 
 def _own(ref: AttemptRef, name: bytes) -> bytes:
@@ -79,10 +77,9 @@ def _short(text: str) -> bytes:
 
 _BODY = BODY.encode()
 _ID, _ROOT_ID, _HEADER = _short("id"), _short("root_id"), _short(HEADER)
-_NO_REPLY_TO = b"\0"
-# Bits 15 to 9 of the flags: content type and encoding, headers, delivery mode, correlation id, reply to.
+# Bits 15 to 10 of the flags: content type and encoding, headers, delivery mode, correlation id.
 _FIRST = (
-    pack(">HHQH", _BASIC, 0, len(_BODY), 0b1111_0110_0000_0000)
+    pack(">HHQH", _BASIC, 0, len(_BODY), 0b1111_0100_0000_0000)
     + _short(CONTENT_TYPE)
     + _short(CONTENT_ENCODING)
 )

@@ -22,26 +22,21 @@ CONTENT_ENCODING = "utf-8"
 PERSISTENT = 2
 """The delivery mode of a message that survives a restart of the broker."""
 
-HARD_LIMIT_AFTER = 10
-"""Seconds from the soft time limit of an attempt to the hard one."""
-
 
 def headers_of(message: Message) -> dict[str, Any]:
     """The headers of protocol 2 for one attempt; the root of all tasks of a run is the run."""
-    return {**shared_headers(message.handler, message.max_ttl), **own_headers(message.ref)}
+    return {**shared_headers(message.handler), **own_headers(message.ref)}
 
 
-def shared_headers(handler: str, max_ttl: float | None) -> dict[str, Any]:
-    """The headers that every attempt of this handler and time limit has, sent by this process."""
+def shared_headers(handler: str) -> dict[str, Any]:
+    """
+    The headers that every attempt of this handler has, sent by this process.
+
+    The protocol's others are left out: each that a worker reads costs a node, and their defaults are right.
+    """
     return {
         "lang": "py",
         "task": handler,
-        "parent_id": None,
-        "group": None,
-        "retries": 0,
-        "timelimit": time_limits(max_ttl),
-        "argsrepr": "()",
-        "kwargsrepr": "{}",
         "origin": f"{os.getpid()}@{_HOST}",
         "ignore_result": True,
     }
@@ -58,17 +53,12 @@ def own_headers(ref: AttemptRef) -> dict[str, Any]:
 
 def properties_of(message: Message) -> dict[str, Any]:
     """The AMQP properties of the message; it survives a restart of the broker."""
-    return {"correlation_id": task_id(message.ref), "reply_to": "", "delivery_mode": PERSISTENT}
+    return {"correlation_id": task_id(message.ref), "delivery_mode": PERSISTENT}
 
 
 def task_id(ref: AttemptRef) -> str:
     """The id of the attempt's Celery task: unique, and readable in a log."""
     return f"{ref.run_id}:{ref.position}:{ref.item}:{ref.attempt}"
-
-
-def time_limits(max_ttl: float | None) -> list[float | None]:
-    """Celery's ``[hard, soft]`` in seconds."""
-    return [None, None] if max_ttl is None else [max_ttl + HARD_LIMIT_AFTER, max_ttl]
 
 
 def read_ref(carried: Any) -> AttemptRef:

@@ -22,11 +22,19 @@ if TYPE_CHECKING:
 _BAD_CONFIGURATION = 2
 
 
-def listen(app: Celery, names: Iterable[str]) -> None:
-    """Let a worker of this application read these queues beside its own, where ``-Q`` does not choose."""
+def listen(app: Celery, names: Iterable[str], *, only: bool) -> None:
+    """
+    Let a worker of this application read these queues, where ``-Q`` does not choose.
+
+    Those that the application reads itself stay, unless it is to read these ``only``.
+    """
     queues: Any = app.amqp.queues
-    for name in names:
-        queues.select_add(queue_of(app, name))
+    chosen = [queue_of(app, name) for name in names]
+    if only:
+        queues.select([queue.name for queue in chosen])
+    else:
+        for queue in chosen:
+            queues.select_add(queue)
 
 
 def require_handlers(registry: Registry, config: Config) -> None:

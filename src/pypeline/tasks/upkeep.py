@@ -18,7 +18,8 @@ _GRID = 0.05
 """Seconds between two early rounds at least: a thousand retries that are due together need one."""
 
 _FARTHEST = 60.0
-_LONGEST_PAUSE = 5.0
+_LONGEST_PAUSE = 2.0
+"""Seconds between two rounds that fail: short of a lease, which an outage prolongs once only."""
 _STOP_TIMEOUT = 5.0
 
 

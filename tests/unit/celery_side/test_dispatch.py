@@ -52,13 +52,12 @@ def test_messages_keep_their_order_and_carry_their_attempt():
 def test_a_message_is_one_of_celerys_protocol():
     app = embedded_app()
 
-    CeleryDispatcher(app).send([a_message(max_ttl=5)])
+    CeleryDispatcher(app).send([a_message()])
 
     [message] = received(app, "demo", 1)
     arguments, keywords, embedded = message.payload
     assert (arguments, keywords, embedded["chain"]) == ([], {}, None)
     assert message.headers["task"] == "demo.tasks.clean"
-    assert message.headers["timelimit"] == [15, 5]
     assert message.properties["correlation_id"] == message.headers["id"]
 
 

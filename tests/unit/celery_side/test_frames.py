@@ -32,9 +32,9 @@ def frames_in(data: bytes) -> list[tuple[int, int, bytes]]:
     return found
 
 
-@given(refs, handlers, st.none() | st.integers(1, 10**6).map(float))
-def test_a_client_reads_the_headers_and_properties_that_were_meant(ref, handler, max_ttl):
-    sent = a_message(ref, handler=handler, max_ttl=max_ttl)
+@given(refs, handlers)
+def test_a_client_reads_the_headers_and_properties_that_were_meant(ref, handler):
+    sent = a_message(ref, handler=handler)
 
     header, body = frames_in(content_frames(7, sent))
 
@@ -53,7 +53,7 @@ def test_a_client_reads_the_headers_and_properties_that_were_meant(ref, handler,
 
 @given(refs, handlers)
 def test_py_amqp_would_write_the_same_size(ref, handler):
-    sent = a_message(ref, handler=handler, max_ttl=60.0)
+    sent = a_message(ref, handler=handler)
     theirs = amqp.Message(
         BODY,
         content_type=CONTENT_TYPE,
@@ -77,7 +77,7 @@ def test_the_method_names_the_default_exchange_and_the_queue():
 @pytest.mark.parametrize("position", [9, 9_999])
 def test_a_message_is_under_a_kilobyte_in_a_run_of_ten_nodes_and_of_ten_thousand(position):
     ref = AttemptRef("0b7a7a5e-3f0e-4f5c-8a53-0d6f6f0b9f11", position, -1, 1)
-    sent = a_message(ref, handler=f"{'package.' * 8}tasks.handler", max_ttl=86_400.0)
+    sent = a_message(ref, handler=f"{'package.' * 8}tasks.handler")
 
     size = len(publish_frame(1, "a-queue-of-some-length") + content_frames(1, sent))
 

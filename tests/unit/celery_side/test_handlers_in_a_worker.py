@@ -53,7 +53,7 @@ def working(engine: FakeEngine, *, grace: float = 10.0) -> Iterator[CeleryDispat
 
 def outcome_of_one(engine: FakeEngine, *, grace: float = 10.0) -> Outcome:
     with working(engine, grace=grace) as dispatcher:
-        dispatcher.send([a_message(a_ref(), handler=HANDLER, max_ttl=engine.max_ttl)])
+        dispatcher.send([a_message(a_ref(), handler=HANDLER)])
         engine.wait_for(1)
     [(_, outcome)] = engine.recorded
     return outcome
@@ -105,7 +105,7 @@ def test_a_handler_that_hangs_past_its_limit_is_timed_out_and_the_next_one_runs(
 
     with caplog.at_level(logging.ERROR, "pypeline"), working(engine, grace=0.05) as dispatcher:
         attempts = [a_ref(attempt=1), a_ref(attempt=2)]
-        dispatcher.send([a_message(ref, handler=HANDLER, max_ttl=0.05) for ref in attempts])
+        dispatcher.send([a_message(ref, handler=HANDLER) for ref in attempts])
         engine.wait_for(2)
         go_on.set()
     wait_until(lambda: not any(thread.name.startswith("pypeline-") for thread in threading.enumerate()))

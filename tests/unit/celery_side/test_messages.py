@@ -35,7 +35,7 @@ def test_two_attempts_never_share_a_task_id(one, other):
 
 @given(refs)
 def test_a_message_is_under_a_kilobyte(ref):
-    message = a_message(ref, handler=f"{'package.' * 10}tasks.handler", max_ttl=86400.0)
+    message = a_message(ref, handler=f"{'package.' * 10}tasks.handler")
     text = json.dumps([headers_of(message), properties_of(message)]) + BODY
 
     assert len(text) < 1024
@@ -46,11 +46,6 @@ def test_the_body_has_no_arguments_and_calls_nothing_after():
 
     assert (arguments, keywords) == ([], {})
     assert set(embedded.values()) == {None}
-
-
-def test_the_time_limits_are_hard_then_soft():
-    assert headers_of(a_message(max_ttl=60))["timelimit"] == [70, 60]
-    assert headers_of(a_message())["timelimit"] == [None, None]
 
 
 def test_a_task_is_rooted_in_its_run_and_named_for_its_handler():

@@ -187,10 +187,22 @@ scheduledTasks:
 
 @pytest.mark.parametrize(
     ("service", "queues"),
-    [("light", ("nightly", "q")), ("heavy", ("big",)), ("idle", ()), (None, ("big", "nightly", "q"))],
+    [
+        ("light", ("nightly", "other", "q")),
+        ("heavy", ("big",)),
+        ("idle", ()),
+        (None, ("big", "nightly", "other", "q")),
+    ],
 )
 def test_a_service_reads_the_queues_that_its_handlers_are_sent_to(tmp_path, service, queues):
-    assert _load(tmp_path, QUEUES).queues(service) == queues
+    assert _load(tmp_path, QUEUES).queues(service, "other") == queues
+
+
+def test_a_service_reads_the_default_queue_unless_it_lacks_a_handler_there(tmp_path):
+    config = _load(tmp_path, QUEUES)
+
+    assert config.queues("heavy", "nobody's") == ("big",)
+    assert config.queues("light", "big") == ("big", "nightly", "q")
 
 
 def test_a_schedule_is_read_with_its_types(tmp_path):

@@ -30,8 +30,9 @@ def upgrade() -> None:
     op.drop_index("ix_pypeline_node_ready", "pypeline_node")
     # SQLite adds no stored one to a table that is there.
     stored = op.get_bind().dialect.name != "sqlite"
-    is_ready = sa.Column("is_ready", sa.Boolean(), sa.Computed("waiting = 0", persisted=stored))
-    op.add_column("pypeline_node", is_ready)
+    op.add_column(
+        "pypeline_node", sa.Column("is_ready", sa.Boolean(), sa.Computed("waiting = 0", persisted=stored))
+    )
     op.create_index(
         "ix_pypeline_node_ready",
         "pypeline_node",
