@@ -17,7 +17,7 @@ from pypeline.runs.states import Flag
 from pypeline.store.records import AttemptRef, NewRun, WorkerBeat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from pypeline.engine.dispatcher import Dispatcher
@@ -135,7 +135,7 @@ class Engine:
             body_hash=body_hash,
         )
         created = self.store.create_run(plan, new)
-        self.dispatch(created.run_id, created.ready)
+        self._send(created.run_id, plan, new.replacements, created.ready)
         return created.run_id
 
     def claim(self, ref: AttemptRef, *, token: str | None = None) -> Work | None:
@@ -246,20 +246,20 @@ class Engine:
 
     def dispatch(self, run_id: str, ready: Iterable[Ready]) -> None:
         """Send what a transaction queued, after its commit: a worker may be faster than a commit."""
-        messages = self._messages(run_id, tuple(ready))
-        if not messages:
+        nodes = tuple(ready)
+        if nodes:
+            context = self.plans.context(run_id)
+            self._send(run_id, self.plans.of(context), context.replacements, nodes)
+
+    def _send(
+        self, run_id: str, plan: Plan, replacements: Mapping[str, int], nodes: Sequence[Ready]
+    ) -> None:
+        if not nodes:
             return
         try:
-            self._dispatcher.send(messages)
+            self._dispatcher.send([_message(run_id, plan, replacements, node) for node in nodes])
         except DispatchFailed as error:
-            logger.warning("run %s: %s nodes wait for the broker: %s", run_id, len(messages), error)
-
-    def _messages(self, run_id: str, ready: tuple[Ready, ...]) -> list[Message]:
-        if not ready:
-            return []
-        context = self.plans.context(run_id)
-        plan = self.plans.of(context)
-        return [_message(plan, context, node) for node in ready]
+            logger.warning("run %s: %s nodes wait for the broker: %s", run_id, len(nodes), error)
 
     def _work(self, claim: Claim) -> Work:
         context = self.plans.context(claim.ref.run_id)
@@ -284,10 +284,9 @@ class Engine:
             self._held.pop(ref, None)
 
 
-def _message(plan: Plan, context: RunContext, ready: Ready) -> Message:
-    step = plan.steps[ready.position]
+def _message(run_id: str, plan: Plan, replacements: Mapping[str, int], ready: Ready) -> Message:
     return Message(
-        ref=AttemptRef(context.run_id, ready.position, ready.item, ready.attempt),
-        handler=plan.handler(ready.position, context.replacements),
-        queue=step.queue,
+        ref=AttemptRef(run_id, ready.position, ready.item, ready.attempt),
+        handler=plan.handler(ready.position, replacements),
+        queue=plan.steps[ready.position].queue,
     )

@@ -48,20 +48,21 @@ def create_run(tx: Transaction, plan: Plan, new: NewRun, *, app: str) -> Created
         "document": json.dumps(plan.document),
     }
     tx.run(_INSERT_DEFINITION, **definition)
-    queued = _first_nodes(plan)
-    if not tx.run(_INSERT_RUN, app=app, **_run_row(plan, new, in_flight=len(queued))):
+    queued = first_nodes(plan)
+    if not tx.run(_INSERT_RUN, app=app, **run_row(plan, new, in_flight=len(queued))):
         return _existing(tx, plan, new, app=app)
     tx.many(_INSERT_NODE, _node_rows(plan, new.run_id, frozenset(queued)))
     return Created(new.run_id, tuple(Ready(position, NODE, 1) for position in queued))
 
 
-def _first_nodes(plan: Plan) -> list[int]:
+def first_nodes(plan: Plan) -> list[int]:
     """The roots, as far as ``maxConcurrency`` has room for them."""
     roots = [position for position, parents in enumerate(plan.dag.predecessors) if not parents]
     return roots[: plan.max_concurrency]
 
 
-def _run_row(plan: Plan, new: NewRun, *, in_flight: int) -> dict[str, Any]:
+def run_row(plan: Plan, new: NewRun, *, in_flight: int) -> dict[str, Any]:
+    """The columns of a new run, but those that the database fills in."""
     return {
         "id": new.run_id,
         "pipeline": plan.pipeline_id,

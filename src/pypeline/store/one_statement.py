@@ -1,5 +1,5 @@
 """
-The hot path on PostgreSQL: a claim or a record as one statement, which is its own transaction.
+The hot path on PostgreSQL: a creation, a claim or a record as one statement, which is its own transaction.
 
 Each statement locks first, in the order of all transactions: nodes by ascending position and item, then
 the run's row. What it decides from is what the locks answer, which is the latest; whatever else it reads
@@ -9,20 +9,22 @@ is as old as its beginning. Where that does not tell all, it changes nothing and
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from pypeline.runs.rules import TriggerRule, rule_holds
 from pypeline.runs.states import NodeState, RunState
 from pypeline.store import one_statement_sql as sql
 from pypeline.store.attempts import change_of
-from pypeline.store.records import NODE, Claim, Ready, Recorded
+from pypeline.store.creation import first_nodes, run_row
+from pypeline.store.records import NODE, Claim, Created, Ready, Recorded
 
 if TYPE_CHECKING:
     from pypeline.runs.outcome import Outcome
     from pypeline.runs.plan import Plan, Step
     from pypeline.store.attempts import Change
     from pypeline.store.connections import Connections
-    from pypeline.store.records import AttemptRef
+    from pypeline.store.records import AttemptRef, NewRun
 
 RUNS_WHEN = {
     rule: sum(
@@ -38,10 +40,26 @@ _NEVER_HERE = 0  # a node that is mapped over a list is opened by the general tr
 
 
 class OneStatement:
-    """Claims and records; what one statement cannot do answers None and has changed nothing."""
+    """Creates, claims and records; what one statement cannot do answers None and has changed nothing."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+
+    def create(self, plan: Plan, new: NewRun, *, app: str) -> Created | None:
+        """The new run, unless its idempotency key is known. Durable."""
+        queued = dict.fromkeys(first_nodes(plan), 1)
+        params = _texts(run_row(plan, new, in_flight=len(queued))) | {
+            "app": app,
+            "document": json.dumps(plan.document),
+            "names": [step.name for step in plan.steps],
+            "queues": [step.queue for step in plan.steps],
+            "waiting": _array([len(parents) for parents in plan.dag.predecessors]),
+            "attempts": _array([queued.get(position, 0) for position in range(len(plan.steps))]),
+        }
+        # Without a key the only known run is this one: a reply was lost, and the statement sent again.
+        if not self._connections.alone(sql.CREATE, params) and new.idempotency_key is not None:
+            return None
+        return Created(new.run_id, tuple(Ready(position, NODE, 1) for position in queued))
 
     def claim(self, ref: AttemptRef, *, token: str, worker: str, lease: float) -> Claim | None:
         """The claim, if the attempt was queued."""
@@ -118,6 +136,11 @@ def _written(change: Change) -> dict[str, Any]:
         "error": change.error_text,
         "skipped": "1" if change.state is NodeState.SKIPPED else "0",
     }
+
+
+def _texts(row: dict[str, Any]) -> dict[str, Any]:
+    """Numbers as text, which the server reads as the type of their column."""
+    return {name: str(value) if isinstance(value, int | float) else value for name, value in row.items()}
 
 
 def _array(numbers: tuple[int, ...] | list[int]) -> str:

@@ -10,6 +10,30 @@ from __future__ import annotations
 
 _SOON = "set_config('synchronous_commit', 'off', true)"
 
+CREATE = """
+    WITH defined AS (
+        INSERT INTO pypeline_definition (id, pipeline_id, document, created_at)
+        VALUES (:definition, :pipeline, :document, now()) ON CONFLICT DO NOTHING
+    ), run AS (
+        INSERT INTO pypeline_run (id, app, pipeline_id, definition_id, broker, state, trigger, payload,
+            replacements, idempotency_key, body_hash, open_sinks, in_flight, max_concurrency, created_at,
+            deadline_at)
+        VALUES (:id, :app, :pipeline, :definition, :broker, :state, :trigger, :payload, :replacements,
+            :key, :body_hash, :open_sinks, :in_flight, :max_concurrency, now(),
+            now() + make_interval(secs => :deadline))
+        ON CONFLICT DO NOTHING
+        RETURNING id
+    ), nodes AS (
+        INSERT INTO pypeline_node
+            (run_id, position, item, name, queue, state, waiting, attempt, queued_at, sent_at)
+        SELECT run.id, number - 1, -1, name, queue, CASE attempt WHEN 1 THEN 'queued' ELSE 'pending' END,
+            waiting, attempt, CASE attempt WHEN 1 THEN now() END, CASE attempt WHEN 1 THEN now() END
+        FROM run, unnest(:names::text[], :queues::text[], :waiting::integer[], :attempts::integer[])
+            WITH ORDINALITY AS node(name, queue, waiting, attempt, number)
+    )
+    SELECT id FROM run
+"""
+
 # Concatenated, so that the index of queued nodes is no candidate: planned while that is short, a claim would
 # go on reading all of it when thousands are queued.
 CLAIM = f"""

@@ -96,8 +96,10 @@ class SqlStore:
     # ruff: noqa: D102 - the docstrings of all that follows stand in the port
 
     def create_run(self, plan: Plan, new: NewRun) -> Created:
-        work = partial(creation.create_run, plan=plan, new=new, app=self._app)
-        created = self._connections.transact(work, durable=True)
+        created = self._hot.create(plan, new, app=self._app) if self._hot else None
+        if created is None:
+            work = partial(creation.create_run, plan=plan, new=new, app=self._app)
+            created = self._connections.transact(work, durable=True)
         self._connections.note_growth(len(plan.dag))
         return created
 

@@ -139,16 +139,13 @@ def _attempt(call: Call, limits: Limits | None, subject: object) -> Outcome:
         event, keywords = _arguments(call)
         value = _limited(call, limits, subject, lambda watch: _invoke(call, watch, event, keywords))
         return _success(call, value)
-    except _UnreadableError as unreadable:
-        return Postponed(AGAIN_IN, str(unreadable))
+    except DatabaseUnavailable as error:
+        # Before the handler, or in it, as it reads what came before: nobody is charged for that.
+        return Postponed(AGAIN_IN, f"its input could not be read: {error}")
     except BaseException as error:
         if ends_the_worker(error):
             raise
         return outcome_of(error, max_ttl=call.step.max_ttl)
-
-
-class _UnreadableError(Exception):
-    """The database is away before the handler was called: nobody is charged for that."""
 
 
 def _arguments(call: Call) -> tuple[Event, dict[str, Any]]:
@@ -156,11 +153,8 @@ def _arguments(call: Call) -> tuple[Event, dict[str, Any]]:
     upstream = Upstream(call.step.name, call.predecessors, call.reader)
     signature = call.handler.signature
     wanted = [*signature.injected, *(name for name in signature.optional if name in upstream)]
-    try:
-        content = build_event(call.step, call.keys, defaults=call.handler.defaults, reader=call.reader)
-        keywords = {name: upstream[name] for name in wanted}
-    except DatabaseUnavailable as error:
-        raise _UnreadableError(f"its input could not be read: {error}") from error
+    content = build_event(call.step, call.keys, defaults=call.handler.defaults, reader=call.reader)
+    keywords = {name: upstream[name] for name in wanted}
     if signature.takes_tools:
         keywords["tools"] = call.tools
     return Event(content, upstream), keywords

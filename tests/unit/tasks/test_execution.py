@@ -135,6 +135,16 @@ def test_a_database_that_is_away_before_the_handler_is_called_charges_nobody(att
     assert "its input could not be read: database sqlite:///x: locked" in outcome.reason
 
 
+def test_a_database_that_is_away_when_the_handler_reads_its_input_charges_nobody(attempt, results):
+    def away(position):
+        raise DatabaseUnavailable("sqlite:///x", "locked")
+
+    results.result = away
+    outcome = attempt(lambda event: event.upstream["clean"], predecessors={"clean": 0})
+
+    assert isinstance(outcome, Postponed)
+
+
 # — kinds of handlers —
 
 
