@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from pypeline.bootstrap import System, build
 from pypeline.config import Settings, load_config
-from pypeline.tasks.embedded import EmbeddedWorker, embedded_app
+from pypeline.tasks.workers.embedded import EmbeddedWorker, embedded_app
 from shapes import Shape, chain, fan, layers, small_runs, write_configuration
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from unittest.mock import patch
 from kombu.transport.pyamqp import Channel
 from kombu.transport.virtual.base import Channel as VirtualChannel
 
-from pypeline.tasks.dispatch import CeleryDispatcher
-from pypeline.tasks.messages import BODY, headers_of
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
+from pypeline.tasks.brokers.messages import BODY, headers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

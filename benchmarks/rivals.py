@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery
 from kombu import Connection, Exchange, Queue
 
-from pypeline.tasks.queues import quorum_arguments
+from pypeline.tasks.brokers.queues import quorum_arguments
 from tally import count_one
 
 if TYPE_CHECKING:

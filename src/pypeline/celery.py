@@ -18,10 +18,10 @@ from pypeline.config import Settings
 from pypeline.tasks.chained import ChainedTask
 from pypeline.tasks.configure import configure_celery, hold_messages
 from pypeline.tasks.generate import generate_any_handler, generate_tasks
-from pypeline.tasks.hooks import attach
-from pypeline.tasks.process import PerProcess
-from pypeline.tasks.request import others_run
-from pypeline.tasks.starting import listen, require_handlers
+from pypeline.tasks.workers.hooks import attach
+from pypeline.tasks.workers.process import PerProcess
+from pypeline.tasks.workers.request import others_run
+from pypeline.tasks.workers.starting import listen, require_handlers
 
 if TYPE_CHECKING:
     from pypeline.config import Config

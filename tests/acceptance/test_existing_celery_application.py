@@ -19,7 +19,7 @@ from kombu import Connection, Exchange, Queue
 from pypeline import bootstrap
 from pypeline.config import Settings, find_config, load_config
 from pypeline.runs.states import RunState
-from pypeline.tasks.broker_report import examine
+from pypeline.tasks.brokers.report import examine
 from services import unavailable
 
 if TYPE_CHECKING:

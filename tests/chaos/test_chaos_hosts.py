@@ -10,7 +10,7 @@ import pytest
 from chaos.checks import charged
 from chaos.sabotage import sabotaged_sending
 from chaos.shapes import GREEDY
-from pypeline.tasks.dispatch import CeleryDispatcher
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

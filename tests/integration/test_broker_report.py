@@ -12,10 +12,10 @@ from kombu import Connection
 
 from celery_fakes import a_message, a_ref
 from pypeline.config.settings import Settings
-from pypeline.tasks.broker_report import examine
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
+from pypeline.tasks.brokers.queues import DEAD_LETTERS, node_queue
+from pypeline.tasks.brokers.report import examine
 from pypeline.tasks.configure import configure_celery
-from pypeline.tasks.dispatch import CeleryDispatcher
-from pypeline.tasks.queues import DEAD_LETTERS, node_queue
 from services import free_port, unavailable
 
 if TYPE_CHECKING:

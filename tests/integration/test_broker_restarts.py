@@ -14,8 +14,8 @@ from celery_fakes import a_message, a_ref, wait_until
 from celery_workers import worker_process
 from private_rabbit import PrivateRabbit
 from pypeline.errors import DispatchFailed
-from pypeline.tasks.broker_report import examine
-from pypeline.tasks.dispatch import CeleryDispatcher
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
+from pypeline.tasks.brokers.report import examine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,7 +144,7 @@ def test_a_queue_may_be_deleted_while_its_worker_reads(rabbit, arrivals):
     with worker_process(rabbit.url, "deleted", arrivals, pool="threads"):
         dispatcher.send([a_message(a_ref(6), queue="deleted")])
         wait_until(lambda: 6 in items_in(arrivals), timeout=60)
-        # A quorum queue that goes while a message of it is out does not always tell its consumer.
+        # Deleted while a message of it is out, a queue has been seen to leave its worker without a consumer.
         wait_until(lambda: "deleted\t0" in control(rabbit, "list_queues", "name", "messages_unacknowledged"))
         with Connection(rabbit.url) as connection:
             connection.default_channel.queue_delete("deleted")

@@ -12,7 +12,7 @@ from kombu import Connection
 from celery_broker_app import make_app
 from celery_fakes import a_message, a_ref, wait_until
 from celery_workers import worker_process
-from pypeline.tasks.dispatch import CeleryDispatcher
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
 from services import unavailable
 
 if TYPE_CHECKING:

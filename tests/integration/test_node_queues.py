@@ -13,9 +13,9 @@ from celery import Celery
 from kombu import Connection
 
 from celery_fakes import a_message, a_ref, wait_until
-from pypeline.tasks.dispatch import CeleryDispatcher
-from pypeline.tasks.messages import HEADER
-from pypeline.tasks.queues import DEAD_LETTERS, DELIVERY_LIMIT, node_queue, quorum_arguments
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
+from pypeline.tasks.brokers.messages import HEADER
+from pypeline.tasks.brokers.queues import DEAD_LETTERS, DELIVERY_LIMIT, node_queue, quorum_arguments
 from services import unavailable
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def test_many_processes_may_declare_at_once(connection, name):
 
 
 def test_a_queue_that_another_makes_meanwhile_is_used_as_it_is(connection, name, monkeypatch):
-    from pypeline.tasks import queues
+    from pypeline.tasks.brokers import queues
 
     exists = queues._exists
 

@@ -21,7 +21,7 @@ from pypeline import bootstrap
 from pypeline.config import Settings, find_config, load_config
 from pypeline.errors import DispatchFailed
 from pypeline.runs.states import RunState
-from pypeline.tasks.dispatch import CeleryDispatcher
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -251,9 +251,7 @@ class Engine:
             context = self.plans.context(run_id)
             self._send(run_id, self.plans.of(context), context.replacements, nodes)
 
-    def _send(
-        self, run_id: str, plan: Plan, replacements: Mapping[str, int], nodes: Sequence[Ready]
-    ) -> None:
+    def _send(self, run_id: str, plan: Plan, replacements: Mapping[str, int], nodes: Sequence[Ready]) -> None:
         if not nodes:
             return
         try:

@@ -228,6 +228,5 @@ class _Held:
 
 def _execute_alone(connection: Any, *, statement: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
     text, names = for_postgres_alone(statement)
-    values = [params[name] for name in names]
-    rows: list[tuple[Any, ...]] = connection.alone.execute(text, values, prepare=True).fetchall()
+    rows: list[tuple[Any, ...]] = connection.alone.execute(text, [params[name] for name in names])
     return rows

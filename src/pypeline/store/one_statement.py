@@ -51,8 +51,8 @@ class OneStatement:
         params = _texts(run_row(plan, new, in_flight=len(queued))) | {
             "app": app,
             "document": json.dumps(plan.document),
-            "names": [step.name for step in plan.steps],
-            "queues": [step.queue for step in plan.steps],
+            "names": json.dumps([step.name for step in plan.steps]),
+            "queues": json.dumps([step.queue for step in plan.steps]),
             "waiting": _array([len(parents) for parents in plan.dag.predecessors]),
             "attempts": _array([queued.get(position, 0) for position in range(len(plan.steps))]),
         }

@@ -28,8 +28,10 @@ CREATE = """
             (run_id, position, item, name, queue, state, waiting, attempt, queued_at, sent_at)
         SELECT run.id, number - 1, -1, name, queue, CASE attempt WHEN 1 THEN 'queued' ELSE 'pending' END,
             waiting, attempt, CASE attempt WHEN 1 THEN now() END, CASE attempt WHEN 1 THEN now() END
-        FROM run, unnest(:names::text[], :queues::text[], :waiting::integer[], :attempts::integer[])
-            WITH ORDINALITY AS node(name, queue, waiting, attempt, number)
+        FROM run, unnest(
+            ARRAY(SELECT json_array_elements_text(:names::json)),
+            ARRAY(SELECT json_array_elements_text(:queues::json)), :waiting::integer[], :attempts::integer[]
+        ) WITH ORDINALITY AS node(name, queue, waiting, attempt, number)
     )
     SELECT id FROM run
 """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypeline.errors import DatabaseUnavailable, MissingExtra
 from pypeline.store import rendering
+from pypeline.store.prepared import PreparedStatements
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,8 +52,7 @@ class PostgresDialect:
                 connection.prepare_threshold = None
         except self._psycopg.Error as error:
             raise DatabaseUnavailable(self._shown, error) from error
-        connection.alone = self._psycopg.RawCursor(connection)
-        connection.alone.format = self._psycopg.pq.Format.BINARY
+        connection.alone = PreparedStatements(connection)
         return connection
 
     def render(self, statement: str) -> str:

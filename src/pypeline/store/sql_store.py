@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
-from pypeline.errors import DatabaseUnavailable, PypelineError
+from pypeline.errors import DatabaseUnavailable
 from pypeline.runs.outcome import Succeeded
 from pypeline.store import attempts, control, creation, questions, settle, upkeep, workers
 from pypeline.store.connections import Connections
@@ -74,9 +74,9 @@ class SqlStore:
             event.listen(self._engine, "connect", partial(_prepare, self._dialect))
         try:
             ensure_schema(self._engine, shown=self._shown)
-        except PypelineError:
+        finally:
+            # A process that only works asks nothing more through it: it shall hold one connection, not two.
             self._engine.dispose()
-            raise
         self._connections = Connections(self._dialect, url=self._shown)
         self._hot = OneStatement(self._connections) if self._dialect.one_statement else None
         self._pid = os.getpid()

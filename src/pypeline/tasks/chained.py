@@ -9,8 +9,8 @@ from celery import Task
 from celery.exceptions import Reject
 from celery.utils.imports import instantiate
 
-from pypeline.tasks.messages import HEADER, read_ref
-from pypeline.tasks.worker import ShuttingDown
+from pypeline.tasks.attempts.worker import ShuttingDown
+from pypeline.tasks.brokers.messages import HEADER, read_ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from pypeline.store.records import AttemptRef
-    from pypeline.tasks.process import PerProcess
+    from pypeline.tasks.workers.process import PerProcess
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class ChainedTask(Task):  # type: ignore[type-arg] # generic in its stubs only
     serializer = "json"
     track_started = False
     send_events = False
-    Request = "pypeline.tasks.request:NodeRequest"
+    Request = "pypeline.tasks.workers.request:NodeRequest"
 
     call: Callable[..., Any]
     perform: Callable[[AttemptRef], None]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pypeline.tasks.consumer import NAME as CONSUMER
-from pypeline.tasks.queues import NODE_AMQP, node_queue
+from pypeline.tasks.brokers.consumer import NAME as CONSUMER
+from pypeline.tasks.brokers.queues import NODE_AMQP, node_queue
 
 if TYPE_CHECKING:
     from celery import Celery

@@ -8,11 +8,11 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pypeline.tasks.attempts.output import Output
+from pypeline.tasks.attempts.registry import HandlerMissing
+from pypeline.tasks.attempts.toolbox import Tools
 from pypeline.tasks.chained import chain
-from pypeline.tasks.missing import ANY_HANDLER, keep_unknown, refuse_call
-from pypeline.tasks.output import Output
-from pypeline.tasks.registry import HandlerMissing
-from pypeline.tasks.toolbox import Tools
+from pypeline.tasks.workers.missing import ANY_HANDLER, keep_unknown, refuse_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from pypeline.store.records import AttemptRef
+    from pypeline.tasks.attempts.registry import Registry
     from pypeline.tasks.chained import ChainedTask
-    from pypeline.tasks.process import PerProcess
-    from pypeline.tasks.registry import Registry
+    from pypeline.tasks.workers.process import PerProcess
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pypeline.tasks.dispatch import CeleryDispatcher
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pypeline.errors import DatabaseUnavailable
-from pypeline.tasks.asking import ClaimReports, Flags
+from pypeline.tasks.prefork.asking import ClaimReports, Flags
 
 HOUR = 3600.0
 

@@ -12,10 +12,10 @@ from celery import Celery
 
 from celery_fakes import FakeEngine, a_ref, succeed
 from pypeline import bootstrap
-from pypeline.tasks.registry import Registry
-from pypeline.tasks.staff import Staff
-from pypeline.tasks.upkeep import Upkeep
-from pypeline.tasks.worker import NodeWorker
+from pypeline.tasks.attempts.registry import Registry
+from pypeline.tasks.attempts.worker import NodeWorker
+from pypeline.tasks.workers.staff import Staff
+from pypeline.tasks.workers.upkeep import Upkeep
 
 HANDLER = "celery_side_handlers.clean"
 

@@ -12,8 +12,8 @@ from celery.utils.quorum_queues import detect_quorum_queues
 from kombu import Exchange, Queue
 
 from pypeline.config.settings import Settings
+from pypeline.tasks.brokers.queues import NodeQueue, queue_of
 from pypeline.tasks.configure import CONNECTION, configure_celery, hold_messages
-from pypeline.tasks.queues import NodeQueue, queue_of
 
 
 def an_app(**conf: Any) -> Celery:

@@ -9,7 +9,7 @@ from celery import Celery
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
-from pypeline.tasks.consumer import NodeConsumer
+from pypeline.tasks.brokers.consumer import NodeConsumer
 from services import free_port
 
 

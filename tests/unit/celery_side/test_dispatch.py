@@ -13,11 +13,11 @@ from kombu import Consumer
 from celery_fakes import a_message, a_ref, wait_until
 from pypeline.config.settings import Settings
 from pypeline.errors import DispatchFailed
-from pypeline.tasks import dispatch, lines
+from pypeline.tasks.brokers import dispatch, lines
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
+from pypeline.tasks.brokers.messages import HEADER
 from pypeline.tasks.configure import configure_celery
-from pypeline.tasks.dispatch import CeleryDispatcher
-from pypeline.tasks.embedded import embedded_app
-from pypeline.tasks.messages import HEADER
+from pypeline.tasks.workers.embedded import embedded_app
 from services import free_port
 
 

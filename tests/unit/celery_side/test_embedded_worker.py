@@ -14,16 +14,16 @@ from celery import _state as celery_state
 from celery_fakes import HANDLER, QUEUE, FakeEngine, a_message, a_ref, succeed, wait_until
 from pypeline.errors import DatabaseUnavailable
 from pypeline.runs.outcome import Failed, Succeeded
+from pypeline.tasks.attempts.worker import NodeWorker
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
 from pypeline.tasks.chained import ChainedTask, chain
-from pypeline.tasks.dispatch import CeleryDispatcher
-from pypeline.tasks.embedded import EmbeddedWorker, embedded_app
-from pypeline.tasks.worker import NodeWorker
+from pypeline.tasks.workers.embedded import EmbeddedWorker, embedded_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pypeline.store.records import AttemptRef
-    from pypeline.tasks.worker import Execute
+    from pypeline.tasks.attempts.worker import Execute
 
 
 class Embedded:

@@ -13,8 +13,8 @@ import pytest
 from celery_fakes import a_ref, a_work
 from pypeline.errors import DatabaseUnavailable
 from pypeline.runs.outcome import ErrorInfo, Failed, Postponed
-from pypeline.tasks.crew import Crew
-from pypeline.tasks.foreman import Foreman
+from pypeline.tasks.prefork.crew import Crew
+from pypeline.tasks.prefork.foreman import Foreman
 
 LOST = Failed(ErrorInfo("WorkerLost", "gone"))
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from celery_fakes import a_message, a_ref
 from pypeline.store.records import AttemptRef
-from pypeline.tasks.frames import content_frames, publish_frame
-from pypeline.tasks.messages import BODY, CONTENT_ENCODING, CONTENT_TYPE, headers_of, properties_of
+from pypeline.tasks.brokers.frames import content_frames, publish_frame
+from pypeline.tasks.brokers.messages import BODY, CONTENT_ENCODING, CONTENT_TYPE, headers_of, properties_of
 
 refs = st.builds(
     AttemptRef, st.uuids().map(str), st.integers(0, 10**6), st.integers(-1, 10**6), st.integers(1, 10**6)

@@ -11,9 +11,9 @@ import pytest
 from celery import Celery
 
 from celery_fakes import a_ref
+from pypeline.tasks.attempts.registry import Registry
 from pypeline.tasks.chained import ChainedTask
 from pypeline.tasks.generate import generate_tasks
-from pypeline.tasks.registry import Registry
 
 if TYPE_CHECKING:
     from pypeline.store.records import AttemptRef

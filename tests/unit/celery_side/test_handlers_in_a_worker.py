@@ -13,13 +13,13 @@ import pytest
 
 from celery_fakes import QUEUE, FakeEngine, a_message, a_ref, wait_until
 from pypeline.runs.outcome import Failed, Postponed, Succeeded
-from pypeline.tasks.dispatch import CeleryDispatcher
-from pypeline.tasks.embedded import EmbeddedWorker, embedded_app
-from pypeline.tasks.execution import Executor
+from pypeline.tasks.attempts.execution import Executor
+from pypeline.tasks.attempts.registry import Registry
+from pypeline.tasks.attempts.worker import NodeWorker
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
 from pypeline.tasks.generate import generate_tasks
-from pypeline.tasks.registry import Registry
-from pypeline.tasks.timeouts import Watchdog
-from pypeline.tasks.worker import NodeWorker
+from pypeline.tasks.limits.timeouts import Watchdog
+from pypeline.tasks.workers.embedded import EmbeddedWorker, embedded_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

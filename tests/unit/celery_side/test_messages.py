@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from celery_fakes import a_message, a_ref
 from pypeline.store.records import AttemptRef
-from pypeline.tasks.messages import BODY, HEADER, headers_of, properties_of, read_ref, task_id
+from pypeline.tasks.brokers.messages import BODY, HEADER, headers_of, properties_of, read_ref, task_id
 
 refs = st.builds(
     AttemptRef,

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pypeline.tasks.messages import HEADER
-from pypeline.tasks.missing import ANY_HANDLER, _Strategies, refuse_call
+from pypeline.tasks.brokers.messages import HEADER
+from pypeline.tasks.workers.missing import ANY_HANDLER, _Strategies, refuse_call
 
 
 class Consumer:

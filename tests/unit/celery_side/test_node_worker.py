@@ -11,7 +11,7 @@ import pytest
 from celery_fakes import FakeEngine, a_ref, succeed, wait_until
 from pypeline.errors import DatabaseUnavailable, UnknownRun
 from pypeline.runs.outcome import ErrorInfo, Failed, Postponed, Succeeded
-from pypeline.tasks.worker import NodeWorker, ShuttingDown
+from pypeline.tasks.attempts.worker import NodeWorker, ShuttingDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

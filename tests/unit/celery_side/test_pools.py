@@ -8,7 +8,7 @@ import pytest
 from celery.concurrency.prefork import TaskPool
 from celery.concurrency.thread import TaskPool as ThreadPool
 
-from pypeline.tasks.pools import POOLS, pool_name
+from pypeline.tasks.workers.pools import POOLS, pool_name
 
 GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "run-workers.md"
 

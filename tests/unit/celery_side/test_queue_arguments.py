@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pypeline.tasks.queues import DEAD_LETTERS, quorum_arguments
+from pypeline.tasks.brokers.queues import DEAD_LETTERS, quorum_arguments
 
 
 @pytest.mark.parametrize("version", ["3.10.8", "3.11.28", "3.12.0", "3.13.7", "4.1.0-rc.1", "4.3.4"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypeline.tasks.reading import ReadAhead
+from pypeline.tasks.brokers.reading import ReadAhead
 
 
 @given(st.lists(st.binary(min_size=1)), st.lists(st.integers(1, 9), min_size=1))

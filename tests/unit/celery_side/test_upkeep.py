@@ -7,7 +7,7 @@ import threading
 import time
 
 from celery_fakes import wait_until
-from pypeline.tasks.upkeep import Upkeep
+from pypeline.tasks.workers.upkeep import Upkeep
 
 
 class Duty:
@@ -48,7 +48,7 @@ def test_the_same_kind_of_fault_is_told_once(caplog):
     faults = [OSError("gone")] * 3 + [ValueError("odd"), None]
     beat = Duty(*faults)
 
-    with caplog.at_level(logging.INFO, "pypeline.tasks.upkeep"), Upkeep(beat, interval=0.001):
+    with caplog.at_level(logging.INFO, "pypeline.tasks.workers.upkeep"), Upkeep(beat, interval=0.001):
         wait_until(lambda: beat.calls > len(faults))
 
     told = [record.getMessage() for record in caplog.records]

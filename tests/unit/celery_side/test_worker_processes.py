@@ -11,12 +11,12 @@ from celery import Celery, signals
 from celery_fakes import FakeEngine, a_ref, a_work, succeed, wait_until
 from pypeline.errors import DatabaseUnavailable
 from pypeline.runs.outcome import Succeeded
-from pypeline.tasks import hooks, process
-from pypeline.tasks.hooks import attach
-from pypeline.tasks.process import PerProcess
-from pypeline.tasks.staff import Role, Staff, worker_id
-from pypeline.tasks.upkeep import Upkeep
-from pypeline.tasks.worker import NodeWorker
+from pypeline.tasks.attempts.worker import NodeWorker
+from pypeline.tasks.workers import hooks, process
+from pypeline.tasks.workers.hooks import attach
+from pypeline.tasks.workers.process import PerProcess
+from pypeline.tasks.workers.staff import Role, Staff, worker_id
+from pypeline.tasks.workers.upkeep import Upkeep
 
 WORKER_SIGNALS = (
     signals.celeryd_init,

@@ -7,7 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from pypeline import bootstrap
+from pypeline.bootstrap import broker
 from pypeline.cli import main, serving
 
 CONFIG = """
@@ -69,7 +69,7 @@ def test_the_configuration_is_named_so_that_the_worker_finds_it(became, tmp_path
 
 def test_a_broker_whose_client_is_missing_says_what_to_install(became, monkeypatch):
     monkeypatch.setenv("PYPELINE_BROKER_URL", "redis://localhost/0")
-    monkeypatch.setattr(bootstrap, "find_spec", lambda name: None)
+    monkeypatch.setattr(broker, "find_spec", lambda name: None)
 
     done = CliRunner().invoke(main, ["runs"])
 

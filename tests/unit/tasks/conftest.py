@@ -7,11 +7,11 @@ import pytest
 from pypeline.config.handlers import read_signature
 from pypeline.runs.plan import Step
 from pypeline.store.records import NODE
-from pypeline.tasks.event import EventKeys
-from pypeline.tasks.execution import Call
-from pypeline.tasks.output import Output
-from pypeline.tasks.registry import Handler
-from pypeline.tasks.toolbox import Toolbox, Tools
+from pypeline.tasks.attempts.event import EventKeys
+from pypeline.tasks.attempts.execution import Call
+from pypeline.tasks.attempts.output import Output
+from pypeline.tasks.attempts.registry import Handler
+from pypeline.tasks.attempts.toolbox import Toolbox, Tools
 
 
 class ResultsInMemory:

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from pypeline.tasks.alarm import Alarm
-from pypeline.tasks.deadlines import SLOTS, Deadlines
-from pypeline.tasks.timeouts import SoftTimeLimit
+from pypeline.tasks.limits.alarm import Alarm
+from pypeline.tasks.limits.deadlines import SLOTS, Deadlines
+from pypeline.tasks.limits.timeouts import SoftTimeLimit
 
 SOON = 0.02
 FOREVER = 30.0

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pypeline.tasks.capture import Capture, attempt_logger, kept_in
-from pypeline.tasks.output import Output
+from pypeline.tasks.attempts.capture import Capture, attempt_logger, kept_in
+from pypeline.tasks.attempts.output import Output
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypeline.tasks import encoding
-from pypeline.tasks.encoding import (
+from pypeline.tasks.attempts import encoding
+from pypeline.tasks.attempts.encoding import (
     MAX_DEPTH,
     ResultNotAList,
     ResultNotJson,
@@ -17,7 +17,7 @@ from pypeline.tasks.encoding import (
     encode_elements,
     encode_result,
 )
-from pypeline.tasks.results import StoredSequence
+from pypeline.tasks.attempts.results import StoredSequence
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pypeline.tasks.ending import Ending
+from pypeline.tasks.workers.ending import Ending
 
 FOREVER = 30.0
 

@@ -6,7 +6,7 @@ import pytest
 
 from pypeline.runs.plan import Step
 from pypeline.store.records import NODE
-from pypeline.tasks.event import Event, EventKeys, Upstream, build_event
+from pypeline.tasks.attempts.event import Event, EventKeys, Upstream, build_event
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from pypeline.graph import Dag
 from pypeline.runs.outcome import Failed, Postponed, SkippedByHandler, Succeeded
 from pypeline.runs.plan import Plan, Step
 from pypeline.store.records import NODE
-from pypeline.tasks.capture import Capture
-from pypeline.tasks.execution import Executor, execute
-from pypeline.tasks.registry import Registry
-from pypeline.tasks.timeouts import SoftTimeLimit, Watchdog
-from pypeline.tasks.toolbox import Toolbox
+from pypeline.tasks.attempts.capture import Capture
+from pypeline.tasks.attempts.execution import Executor, execute
+from pypeline.tasks.attempts.registry import Registry
+from pypeline.tasks.attempts.toolbox import Toolbox
+from pypeline.tasks.limits.timeouts import SoftTimeLimit, Watchdog
 
 SOON = 0.02
 FOREVER = 30.0

@@ -10,9 +10,9 @@ from celery.exceptions import WorkerShutdown
 
 from pypeline.errors import Fail, RetryLater, Skip
 from pypeline.runs.outcome import ErrorInfo, Failed, Postponed, SkippedByHandler
-from pypeline.tasks.encoding import ResultTooLarge
-from pypeline.tasks.failures import ends_the_worker, error_info, outcome_of, time_limit_info
-from pypeline.tasks.timeouts import SoftTimeLimit
+from pypeline.tasks.attempts.encoding import ResultTooLarge
+from pypeline.tasks.attempts.failures import ends_the_worker, error_info, outcome_of, time_limit_info
+from pypeline.tasks.limits.timeouts import SoftTimeLimit
 
 
 def raised(error):
@@ -187,7 +187,7 @@ def test_the_signal_that_ends_a_process_of_the_pool_ends_the_worker():
     program = dedent("""
         import os, signal
         from billiard.common import reset_signals
-        from pypeline.tasks.failures import ends_the_worker
+        from pypeline.tasks.attempts.failures import ends_the_worker
 
         reset_signals(full=True)
         try:

@@ -3,9 +3,9 @@
 import pytest
 
 from pypeline.runs.outcome import Failed
-from pypeline.tasks.failures import outcome_of
-from pypeline.tasks.greenlets import GreenLimits
-from pypeline.tasks.timeouts import HardTimeLimit, SoftTimeLimit
+from pypeline.tasks.attempts.failures import outcome_of
+from pypeline.tasks.limits.greenlets import GreenLimits
+from pypeline.tasks.limits.timeouts import HardTimeLimit, SoftTimeLimit
 
 gevent = pytest.importorskip("gevent", reason="gevent is not installed (pip install pypeline[web])")
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypeline.tasks.output import Output, shortened, storable
+from pypeline.tasks.attempts.output import Output, shortened, storable
 
 
 def test_a_little_text_is_kept_whole():

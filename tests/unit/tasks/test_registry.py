@@ -4,7 +4,7 @@ import types
 import pytest
 from celery import Celery
 
-from pypeline.tasks.registry import HandlerMissing, Registry
+from pypeline.tasks.attempts.registry import HandlerMissing, Registry
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypeline.tasks.results import StoredResults, StoredSequence, read_result
+from pypeline.tasks.attempts.results import StoredResults, StoredSequence, read_result
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from pypeline.tasks.timeouts import SoftTimeLimit, Watchdog
+from pypeline.tasks.limits.timeouts import SoftTimeLimit, Watchdog
 
 SOON = 0.02
 FOREVER = 30.0

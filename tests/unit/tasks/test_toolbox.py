@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pypeline.tasks.output import Output
-from pypeline.tasks.toolbox import Toolbox, Tools, ToolUnavailable
+from pypeline.tasks.attempts.output import Output
+from pypeline.tasks.attempts.toolbox import Toolbox, Tools, ToolUnavailable
 
 made = []
 events = []

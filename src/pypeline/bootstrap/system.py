@@ -1,0 +1,112 @@
+"""The system of a process that is a door, or that runs its handlers itself."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Self
+
+from pypeline.application import Application, owners
+from pypeline.application.outbox import Outbox
+from pypeline.bootstrap.broker import broker_name, client_app
+from pypeline.bootstrap.parts import wire_engine, wire_registry, wire_threads
+from pypeline.config import importable
+from pypeline.engine.engine import Identity
+from pypeline.engine.sweep import Sweeper, SweepPace
+from pypeline.store.sql_store import SqlStore
+from pypeline.tasks.attempts.capture import Capture
+from pypeline.tasks.brokers.dispatch import CeleryDispatcher
+from pypeline.tasks.generate import generate_tasks
+from pypeline.tasks.workers.embedded import EmbeddedWorker, embedded_app
+from pypeline.tasks.workers.upkeep import Upkeep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import TracebackType
+
+    from pypeline.config import Config, Settings
+    from pypeline.engine import Engine
+    from pypeline.tasks.attempts.registry import Registry
+    from pypeline.tasks.attempts.worker import NodeWorker
+
+
+class System:
+    """
+    The parts of one process, wired: ``application`` for doors, ``engine`` and ``store`` beneath it.
+
+    It is a context manager; leaving it closes them. Where a broker is set, its workers run the handlers; else
+    a `worker` inside this process does. ``outbox`` tells whether the broker took what was sent last.
+    """
+
+    def __init__(self, settings: Settings, config: Config | None = None) -> None:
+        self._settings = settings
+        self._config = config
+        self._celery = embedded_app() if settings.embedded else client_app(settings)
+        self._dispatcher = CeleryDispatcher(self._celery)
+        self.store = SqlStore(settings.database_url, app=settings.app_name)
+        self.outbox = Outbox(self._dispatcher)
+        self.engine = wire_engine(settings, self.store, self.outbox, _identity(settings))
+        self.application = Application(self.engine, config)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store, and the line to the broker."""
+        self._dispatcher.close()
+        self.store.close()
+
+    @contextmanager
+    def worker(self, queues: Iterable[str] = (), *, concurrency: int = 4) -> Iterator[EmbeddedWorker]:
+        """
+        A Celery worker for embedded runs in this process, with that many threads, while the context lasts.
+
+        It reads ``queues`` and those of the configuration's pipelines, and has the configuration's handlers.
+        """
+        assert self._config is not None, "handlers come from a configuration"  # noqa: S101 - by the caller
+        config, registry = self._config, wire_registry(self._settings, self._config)
+        every = {*queues, *(queue for name in config.pipelines for queue in config.plan(name).queues)}
+        with importable(config.folder), ExitStack() as stack:
+            stack.callback(registry.toolbox.close)
+            nodes, upkeep, close = _embedded_staff(self._settings, self.engine, registry)
+            generate_tasks(self._celery, registry, nodes.perform)
+            worker = EmbeddedWorker(self._celery, queues=every, nodes=nodes, concurrency=concurrency)
+            stack.callback(close)
+            stack.enter_context(Capture())
+            stack.enter_context(upkeep)
+            yield stack.enter_context(worker)
+
+
+def build(settings: Settings, config: Config | None = None) -> System:
+    """
+    The system of this process.
+
+    Without a configuration, runs can be looked at and cancelled. Raises DatabaseUnavailable, SchemaNotReady.
+    """
+    settings.require_database()
+    return System(settings, config)
+
+
+def _identity(settings: Settings) -> Identity:
+    """A process that works for nobody else: its own broker where it is embedded."""
+    if settings.embedded:
+        owner = owners.new_owner()
+        return Identity(owners.describe(owner), owner)
+    return Identity(f"{socket.gethostname()}:{os.getpid()}", broker_name(settings))
+
+
+def _embedded_staff(
+    settings: Settings, engine: Engine, registry: Registry
+) -> tuple[NodeWorker, Upkeep, Callable[[], None]]:
+    """Who performs attempts inside this process, who beats and mends, and what closes their watchdog."""
+    # A retry that is due soon is expected then: the pace must not refuse that early round.
+    pace = SweepPace.within(settings.lease, interval=0.04)
+    upkeep = Upkeep(engine.beat, Sweeper(engine, pace).sweep)
+    nodes, close = wire_threads(settings, engine, registry, on_delay=upkeep.expect)
+    return nodes, upkeep, close
