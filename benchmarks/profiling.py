@@ -30,12 +30,12 @@ RATE = 100
 
 _LONG_ENOUGH = 4.0  # seconds of one shape
 
-_DATABASE = re.compile(r"\.wait \(psycopg/")
+_DATABASE = re.compile(r"\.wait \(psycopg/|\._executed \(pypeline/store/prepared")
 _CHILD = {
-    "publish what follows": r"\(pypeline/tasks/(dispatch|lines|frames|queues|messages)\.py",
+    "publish what follows": r"\(pypeline/tasks/brokers/(dispatch|lines|frames|queues|messages)\.py",
     "record": r"\.record \(pypeline/engine/",
     "claim": r"\.claim \(pypeline/engine/",
-    "call the handler": r"\(pypeline/tasks/execution\.py",
+    "call the handler": r"\(pypeline/tasks/attempts/execution\.py",
     "other PypeLine": r"\(pypeline/",
     "wait for a node": r"get_payload \(billiard/",
     "tell the parent": r"\b(put|send\w*|_?write\w*) \(billiard/",
@@ -44,7 +44,7 @@ _CHILD = {
 _PARENT = {
     "wait for events": r"\.poll \(kombu/utils/eventio\.py|_poll \(kombu/utils/eventio\.py",
     "acknowledge": r"\b(ack|basic_ack|acknowledge|ack_log_error) \(",
-    "PypeLine": r"\(pypeline/tasks/(?!consumer)",
+    "PypeLine": r"\(pypeline/tasks/(?!brokers/consumer)",
     "give to a child, hear from it": r"\(celery/concurrency/asynpool\.py|\(billiard/",
     "make a task of a message": r"\(celery/worker/(strategy|request|state)\.py",
     "read from the broker": r"\((amqp|redis|kombu/transport|kombu/messaging)",
