@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import time
@@ -71,6 +72,9 @@ class _Hooks:
     def prepare(self, sender: Any, **_: Any) -> None:
         """The main process, before the pool."""
         self._staff.prepare(pool_name(sender.pool_cls))
+        # What is loaded by now stays: no collection need look at it again, and children share its pages.
+        gc.collect()
+        gc.freeze()
 
     def begin(self, sender: Any = None, **_: Any) -> None:
         """The main process, connected to the broker. It ends where it cannot beat and mend."""
