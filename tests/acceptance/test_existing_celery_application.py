@@ -183,13 +183,14 @@ def test_one_worker_runs_their_tasks_and_the_nodes_of_a_pipeline(shop, queue, tm
     with worker_process(tmp_path, shop), bootstrap.build(settings, config) as system:
         run = system.application.invoke("sum", {}, trigger="python")
         state = system.application.wait(run, timeout=60)
+        results = [node.result for node in system.application.nodes(run)]
         notes = tmp_path / "notes"
         wait_until(lambda: len(notes.read_text().splitlines()) == 2, tmp_path / "worker.log")
         send_their_tasks(queue)
         wait_until(lambda: len(notes.read_text().splitlines()) == 4, tmp_path / "worker.log")
 
     assert state is RunState.SUCCESS, (tmp_path / "worker.log").read_text()
-    assert [node.result for node in system.application.nodes(run)] == ["[1, 2, 3]", "6"]
+    assert results == ["[1, 2, 3]", "6"]
     assert sorted(notes.read_text().splitlines()) == ["greeted Ada"] * 2 + ["packed 7"] * 2
 
 

@@ -76,7 +76,7 @@ def test_it_tells_which_queues_and_services_have_no_worker(stage, workers):
     assert (slow["level"], slow["message"]) == ("warning", "no worker listens; 0 queued")
     assert slow["remedy"] == "start one: `pypeline worker --name slow`"
     assert [one["about"] for one in checks(document, "service")] == ["slow"]
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stdout
     assert "! service        slow: no worker of it lives\n" in done.stdout
 
 
