@@ -167,6 +167,13 @@ def test_a_queue_tells_how_much_waits_and_for_how_long(start, store, age):
     assert (quick.claimed, slow.claimed) == (None, None)
 
 
+def test_a_queue_counts_the_nodes_of_one_application(start, store, monkeypatch):
+    start(roots(2))
+    monkeypatch.setattr(store, "_app", "another")
+
+    assert store.queues(BROKER) == []
+
+
 def test_a_queue_tells_when_it_was_claimed_from(start, store, age):
     run = start(roots(2))
     claim = run.claim("r0")

@@ -206,7 +206,7 @@ class Store(Protocol):
         """The workers of a broker by id, of every application."""
 
     def queues(self, broker: str) -> list[QueueRecord]:
-        """The queues of a broker by name, in which nodes wait or of which claims are known."""
+        """The queues of a broker by name, in which nodes of this application wait, or with known claims."""
 
     def clock(self) -> datetime:
         """What the database takes for the time."""

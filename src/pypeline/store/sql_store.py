@@ -238,7 +238,7 @@ class SqlStore:
         return self._connections.read(partial(workers.workers, broker=broker))
 
     def queues(self, broker: str) -> list[QueueRecord]:
-        return self._connections.read(partial(workers.queues, broker=broker))
+        return self._connections.read(partial(workers.queues, broker=broker, app=self._app))
 
     def clock(self) -> datetime:
         return self._connections.read(workers.clock)

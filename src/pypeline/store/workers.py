@@ -48,7 +48,7 @@ _WORKERS = """
 _WAITING = """
     SELECT queue, count(*), min(sent_at) FROM pypeline_node
     WHERE state = 'queued' AND run_id IN (
-        SELECT id FROM pypeline_run WHERE broker = :broker AND state IN ('pending', 'running'))
+        SELECT id FROM pypeline_run WHERE broker = :broker AND app = :app AND state IN ('pending', 'running'))
     GROUP BY queue
 """
 _LAST_CLAIMS = "SELECT name, claimed_at FROM pypeline_queue WHERE broker = :broker AND claimed_at IS NOT NULL"
@@ -99,14 +99,14 @@ def workers(tx: Transaction, broker: str) -> list[WorkerRecord]:
     return [_worker_record(tx, row) for row in tx.all(_WORKERS, broker=broker)]
 
 
-def queues(tx: Transaction, broker: str) -> list[QueueRecord]:
-    """What waits in the queues of a broker, and when each was claimed from."""
+def queues(tx: Transaction, broker: str, *, app: str) -> list[QueueRecord]:
+    """What of an application waits in the queues of a broker, and when each was claimed from."""
     now = clock(tx)
 
     def since(value: Any) -> float | None:
         return None if value is None else (now - tx.dialect.time(value)).total_seconds()
 
-    waiting = {name: (number, oldest) for name, number, oldest in tx.all(_WAITING, broker=broker)}
+    waiting = {name: (number, oldest) for name, number, oldest in tx.all(_WAITING, broker=broker, app=app)}
     claimed = dict(tx.all(_LAST_CLAIMS, broker=broker))
     found = []
     for name in sorted({*waiting, *claimed}):
