@@ -14,6 +14,7 @@ from pypeline.config.plans import compile_plan
 from pypeline.config.settings import read_environment
 from pypeline.config.source import Source, read_source
 from pypeline.errors import ConfigurationNotFound, InvalidConfiguration, InvalidSetting, UnknownPipeline
+from pypeline.runs.listing import LIST_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,11 +94,15 @@ class Config:
         return found
 
     def sent_to(self, default_queue: str) -> Mapping[str, frozenset[str]]:
-        """Each queue that something is sent to, with the handlers that are; a task may name no queue."""
+        """
+        Each queue that something is sent to, with the handlers that are; a task may name no queue.
+
+        What every worker has is not among them.
+        """
         found: dict[str, set[str]] = {}
         for pipeline_id in self.pipelines:
             for step in self.plan(pipeline_id).steps:
-                found.setdefault(step.queue, set()).update(step.handlers)
+                found.setdefault(step.queue, set()).update(set(step.handlers) - {LIST_FILES})
         for task in self.scheduled_tasks.values():
             if task.config.task is not None:
                 found.setdefault(task.config.queue or default_queue, set()).add(task.config.task)
@@ -107,12 +112,12 @@ class Config:
         """
         The queues that a worker of one service, or of all (None), has to read.
 
-        That are those that its handlers are sent to, and the default queue unless it lacks a handler that is
-        sent there. Raises InvalidSetting if there is no such service.
+        That are those that its handlers are sent to, those that need none of anybody's, and the default queue
+        unless it lacks a handler that is sent there. Raises InvalidSetting if there is no such service.
         """
         handlers = self.handlers(service).keys()
         sent = self.sent_to(default_queue)
-        found = {queue for queue, there in sent.items() if not handlers.isdisjoint(there)}
+        found = {queue for queue, there in sent.items() if not there or not handlers.isdisjoint(there)}
         if sent.get(default_queue, frozenset()) <= handlers:
             found.add(default_queue)
         return tuple(sorted(found))

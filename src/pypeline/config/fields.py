@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -19,9 +18,10 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from pypeline.config.findings import Hints
 from pypeline.config.variables import typed
+from pypeline.config.zones import zone_fault
 from pypeline.schedules.crontab import BadCrontab, parse_field
+from pypeline.schedules.timing import BadTiming, parse_moment
 
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
@@ -81,11 +81,9 @@ def _cron_field(value: str, info: ValidationInfo) -> str:
 
 
 def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError) as error:
-        remedy = Hints().of(value, available_timezones(), "use an IANA name such as Europe/Berlin")
-        raise problem(f"there is no time zone `{value}`", remedy) from error
+    fault = zone_fault(value)
+    if fault is not None:
+        raise problem(*fault)
     return value
 
 
@@ -93,9 +91,9 @@ def _moment(value: Any) -> Any:
     if not isinstance(value, str):
         raise problem("is no time", "write it as 2026-05-01T08:00")
     try:
-        return datetime.fromisoformat(value)
-    except ValueError as error:
-        raise problem(f"{value!r} is no time", "write it as 2026-05-01T08:00") from error
+        return parse_moment(value)
+    except BadTiming as error:
+        raise problem(error.problem, error.remedy) from error
 
 
 Text = Annotated[str, StringConstraints(min_length=1)]

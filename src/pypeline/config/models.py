@@ -24,6 +24,7 @@ from pypeline.config.fields import (
     ToolName,
     Typed,
 )
+from pypeline.config.generator_models import Files  # noqa: TC001 - pydantic reads it
 from pypeline.config.payload_models import PayloadSettings  # noqa: TC001 - pydantic reads it
 from pypeline.config.schedule_models import ScheduledTask  # noqa: TC001 - pydantic reads it
 from pypeline.runs.rules import TriggerRule
@@ -76,26 +77,6 @@ class Metadata(_Attempts):
     ] = None
 
 
-class S3Files(Model):
-    """Lists the objects of a bucket."""
-
-    type: Literal["s3"]
-    bucket: Annotated[Text, Field(description="The bucket; no `${payload.*}` here.")]
-    prefix: Annotated[str, Field(description="Only keys that begin so; may hold `${payload.*}`.")] = ""
-    endpoint_url: Annotated[str | None, Field(description="For servers other than AWS.")] = None
-    limit: Annotated[Count | str | None, Field(description="At most so many.")] = None
-
-
-class LocalFiles(Model):
-    """Lists the files of a folder."""
-
-    type: Literal["local"]
-    root: Annotated[Text, Field(description="The folder that no path leaves; no `${payload.*}` here.")]
-    path: Annotated[str, Field(description="A folder beneath the root; may hold `${payload.*}`.")] = ""
-    pattern: Annotated[str, Field(description="Only names that match; may hold `${payload.*}`.")] = "*"
-    limit: Annotated[Count | str | None, Field(description="At most so many.")] = None
-
-
 class TaskDefinition(_Attempts):
     """What a node runs, and how. What it leaves out is as the pipeline's metadata says."""
 
@@ -105,7 +86,7 @@ class TaskDefinition(_Attempts):
         Field(min_length=1, description="Version 2: the functions of which a run takes one, else the first."),
     ] = None
     generator: Annotated[
-        S3Files | LocalFiles | None,
+        Files | None,
         Field(discriminator="type", description="Lists files without a function."),
     ] = None
     queue: Annotated[Text | None, Field(description="Its queue, if not the pipeline's.")] = None

@@ -86,19 +86,16 @@ def _definition_faults(
 
 
 def _work_faults(path: Path, definition: Mapping[str, Any]) -> Iterator[Fault]:
-    """A node runs one of three things, and one of them is not built."""
+    """A node runs one of three things."""
     given = [key for key in _RUNS if definition.get(key) is not None]
     if not given:
-        yield Fault((*path, "handler"), "is missing", "name the function that the node runs")
+        remedy = "name the function that the node runs, or the files that its `generator` lists"
+        yield Fault((*path, "handler"), "is missing", remedy)
     for extra in given[1:]:
         yield Fault((*path, extra), f"stands beside `{given[0]}`", "keep one of the two", at_key=True)
-    if given == ["generator"]:
-        yield Fault(
-            (*path, "generator"),
-            "generator nodes cannot run in this version",
-            "use a handler that lists the files",
-            at_key=True,
-        )
+    if given == ["generator"] and definition.get("forEach") is not None:
+        problem = "stands beside `generator`, which would list the same files for each"
+        yield Fault((*path, "forEach"), problem, "remove it", at_key=True)
 
 
 def _for_each_faults(

@@ -12,6 +12,7 @@ from pypeline.config.settings import read_environment
 from pypeline.config.structure import mapping_at
 from pypeline.errors import InvalidConfiguration
 from pypeline.graph import Dag
+from pypeline.runs.listing import LIST_FILES
 from pypeline.runs.plan import DEFAULT_WINDOW, Plan, Step
 from pypeline.runs.retries import RetryPolicy
 
@@ -78,11 +79,11 @@ def _final_nodes(model: PipelineModel) -> list[str]:
 
 
 def _step(name: str, definition: TaskDefinition, metadata: Metadata, dag: Dag) -> Step:
-    source = definition.for_each
+    source, files = definition.for_each, definition.generator
     own = definition if "max_ttl" in definition.model_fields_set else metadata
     return Step(
         name=name,
-        handlers=definition.all_handlers,
+        handlers=definition.all_handlers if files is None else (LIST_FILES,),
         queue=definition.queue or metadata.queue,
         retry=_retry(definition, metadata),
         max_ttl=own.max_ttl,
@@ -90,6 +91,7 @@ def _step(name: str, definition: TaskDefinition, metadata: Metadata, dag: Dag) -
         for_each=None if source is None else dag.positions[source],
         batch_size=definition.batch_size,
         window=definition.max_concurrency or DEFAULT_WINDOW,
+        listing=None if files is None else files.listing(),
     )
 
 

@@ -8,25 +8,24 @@ from pypeline.config.findings import Fault
 from pypeline.config.structure import mapping_at
 from pypeline.config.variables import typed
 from pypeline.schedules.crontab import BadCrontab, check_days, parse_field
+from pypeline.schedules.timing import UNITS, BadTiming, interval
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from pypeline.config.findings import Hints, Path
 
-_MICROSECONDS = {
-    "microseconds": 1,
-    "seconds": 10**6,
-    "minutes": 60 * 10**6,
-    "hours": 3600 * 10**6,
-    "days": 86400 * 10**6,
-}
-_SHORTEST = 100_000
+NO_IDS = (".", "..")
+"""What no schedule may be called: in a path it is the folder, or the one above."""
+
 _INTERVAL_KEYS = ("every", "period")
 
 
 def schedule_faults(path: Path, task: Any, pipelines: Collection[str], hints: Hints) -> Iterator[Fault]:
     """What is wrong with a schedule beyond its single values."""
+    if path[-1] in NO_IDS:
+        remedy = "choose another: no client can send it in a path"
+        yield Fault(path, f"`{path[-1]}` is no id of a schedule", remedy, at_key=True)
     config = mapping_at(task, "config")
     path = (*path, "config")
     if config:
@@ -82,10 +81,13 @@ def _recurrence_faults(path: Path, kind: str, schedule: Mapping[str, Any]) -> It
 
 
 def _interval_faults(path: Path, schedule: Mapping[str, Any]) -> Iterator[Fault]:
-    every, unit = typed(schedule.get("every")), _MICROSECONDS.get(str(schedule.get("period")))
-    if isinstance(every, int) and every > 0 and unit is not None and every * unit < _SHORTEST:
-        remedy = "make it at least 100000 microseconds"
-        yield Fault((*path, "every"), "the interval is too short", remedy)
+    every, period = typed(schedule.get("every")), str(schedule.get("period"))
+    if not isinstance(every, int) or every < 1 or period not in UNITS:
+        return  # the field's own fault says it
+    try:
+        interval(f"{every:d} {period}")
+    except BadTiming as error:
+        yield Fault((*path, "every"), error.problem, error.remedy)
 
 
 def _day_faults(path: Path, schedule: Mapping[str, Any]) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from pypeline.errors import InvalidSetting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 DEFAULT_BROKER = "amqp://guest:guest@localhost:5672//"
 EMBEDDED_DATABASE = "sqlite:///pypeline.db"
@@ -23,6 +23,7 @@ ROLES = ("admin", "operator", "reader")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _UNITS = {"": 1, "K": 2**10, "KB": 2**10, "M": 2**20, "MB": 2**20}
 _KEY_PARTS = 3
+_LISTS = ("PYPELINE_ACCESS_KEYS",)
 
 _Value = TypeVar("_Value")
 
@@ -39,7 +40,7 @@ class AccessKey:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """
-    What the environment says. Durations are in seconds, ``result_limit`` is in bytes.
+    What the environment says. Durations are in seconds, ``result_limit`` and ``max_request`` in bytes.
 
     ``environment`` is all of it, ``.env`` included: ``${VAR}`` in the configuration is read from there.
     """
@@ -65,17 +66,28 @@ class Settings:
     log_format: str = "text"
     shutdown_grace: float = 30.0
     cancel_grace: float = 10.0
+    max_request: int = 2**20
+    trusted_proxies: int = 0
 
     @classmethod
-    def load(cls, env: Mapping[str, str] | None = None, *, folder: Path | None = None) -> Settings:
+    def load(
+        cls,
+        env: Mapping[str, str] | None = None,
+        *,
+        folder: Path | None = None,
+        over: Mapping[str, object] | None = None,
+    ) -> Settings:
         """
         The settings of an environment, by default this process's and the ``.env`` of the working folder.
 
+        ``over`` wins over both: its values are texts, numbers, paths, lists where a setting is one, or None.
         An empty variable counts as unset. Raises InvalidSetting.
         """
         folder = Path.cwd() if folder is None else folder
-        environment = read_environment(env, folder=folder)
-        read = _Reader(environment)
+        written = {name: _written(name, value) for name, value in (over or {}).items()}
+        texts = {name: text for name, text in written.items() if text is not None}
+        environment = {**read_environment(env, folder=folder), **texts}
+        read = _Reader(environment, unreadable=written.keys() - texts.keys())
         return cls(
             folder=folder,
             environment=environment,
@@ -98,6 +110,8 @@ class Settings:
             log_format=read.either("PYPELINE_LOG_FORMAT", "text", convert=_one_of("text", "json")),
             shutdown_grace=read.either("PYPELINE_SHUTDOWN_GRACE", 30.0, convert=_seconds),
             cancel_grace=read.either("PYPELINE_CANCEL_GRACE", 10.0, convert=_seconds),
+            max_request=read.either("PYPELINE_MAX_REQUEST", 2**20, convert=_size),
+            trusted_proxies=read.either("PYPELINE_TRUSTED_PROXIES", 0, convert=_count),
         )
 
     @property
@@ -142,12 +156,15 @@ def read_environment(env: Mapping[str, str] | None = None, *, folder: Path | Non
 
 
 class _Reader:
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, unreadable: Collection[str] = ()) -> None:
         self._environment = environment
+        self._unreadable = unreadable
 
     def one(self, *names: str, convert: Callable[[str], _Value] = str) -> _Value | None:  # type: ignore[assignment]
         """The first of these variables that is set, converted."""
         for name in names:
+            if name in self._unreadable:
+                raise InvalidSetting(name, "is no text: write it as in the environment")
             text = self._environment.get(name, "").strip()
             if text:
                 try:
@@ -160,6 +177,23 @@ class _Reader:
         """The variable converted, or the default where it is not set."""
         value = self.one(name, convert=convert)
         return default if value is None else value
+
+
+def _written(name: str, value: object) -> str | None:
+    """A value as the environment would have it; None where that has no such thing."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return None
+        case int() | float() | PurePath():
+            return str(value)
+        case list() | tuple() if name in _LISTS and all(isinstance(one, str) for one in value):
+            return ",".join(value)
+        case _:
+            return None
 
 
 def _url(text: str) -> str:
@@ -193,6 +227,12 @@ def _size(text: str) -> int:
     return int(digits) * _UNITS[unit]
 
 
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise ValueError(f"{text!r} is no number from 0 up")
+    return int(text)
+
+
 def _one_of(*allowed: str) -> Callable[[str], str]:
     def convert(text: str) -> str:
         if text.lower() not in allowed:
@@ -223,10 +263,16 @@ def _access_keys(read: _Reader) -> tuple[AccessKey, ...]:
 
 
 def _parse_keys(text: str) -> tuple[AccessKey, ...]:
-    keys = tuple(_parse_key(number, part) for number, part in enumerate(text.split(","), 1) if part.strip())
-    if len({key.name for key in keys}) < len(keys):
+    numbered = {
+        number: _parse_key(number, part) for number, part in enumerate(text.split(","), 1) if part.strip()
+    }
+    if len({key.name for key in numbered.values()}) < len(numbered):
         raise ValueError("two keys have the same name")
-    return keys
+    seen: dict[str, int] = {}
+    for number, key in numbered.items():
+        if (first := seen.setdefault(key.secret, number)) != number:
+            raise ValueError(f"keys {first} and {number} have the same secret: give each its own")
+    return tuple(numbered.values())
 
 
 def _parse_key(number: int, text: str) -> AccessKey:

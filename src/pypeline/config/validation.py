@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pypeline.config.fields import Model
 from pypeline.config.findings import Fault
 from pypeline.config.models import SermosFile
+from pypeline.config.structure import mapping_at
 from pypeline.config.wording import words
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def validate(data: dict[str, Any], written: Any, hints: Hints) -> Validated:
     """
     done = Validated()
     errors = _errors(data, done)
-    done.ignored = sorted((error["loc"] for error in errors if _is_ancestral(error)), key=len)
+    done.ignored = sorted((_locate(error, data) for error in errors if _is_ancestral(error)), key=len)
     for path in done.ignored:
         del _at(data, path[:-1])[path[-1]]
     wrong = [error for error in errors if not _is_ancestral(error)]
@@ -113,7 +114,7 @@ def _is_ancestral(error: Any) -> bool:
 
 def _faults(errors: Iterable[Any], data: Any, written: Any, meant: set[Path], hints: Hints) -> list[Fault]:
     located = [(_locate(error, data), error) for error in errors]
-    unknown = [_unknown_key(path, meant, hints) for path, error in located if _is_unknown(error)]
+    unknown = [_unknown_key(path, data, meant, hints) for path, error in located if _is_unknown(error)]
     others = [
         Fault(path, *words(error, _at(written, path), hints), at_key=error["loc"][-1] == "[key]")
         for path, error in located
@@ -126,8 +127,8 @@ def _is_unknown(error: Any) -> bool:
     return bool(error["type"] == "extra_forbidden")
 
 
-def _unknown_key(path: Path, meant: set[Path], hints: Hints) -> Fault:
-    known = sorted(_known_keys(path[:-1]))
+def _unknown_key(path: Path, data: Any, meant: set[Path], hints: Hints) -> Fault:
+    known = sorted(_known_keys(path[:-1], _at(data, path[:-1])))
     remedy = hints.of(str(path[-1]), known, f"remove it; known here: {', '.join(known)}")
     meant.update((*path[:-1], key) for key in known if remedy == f"did you mean `{key}`?")
     return Fault(path, "unknown key", remedy, at_key=True)
@@ -160,12 +161,12 @@ def _at(data: Any, path: Path) -> Any:
     return data
 
 
-def _known_keys(path: Path) -> set[str]:
-    """The keys that a mapping at this path may have."""
+def _known_keys(path: Path, mapping: Any) -> set[str]:
+    """The keys that the mapping at this path may have."""
     kinds: list[Any] = [SermosFile]
     for step in path:
         kinds = [inner for kind in kinds for inner in _inside(kind, step)]
-    return {alias for kind in kinds if _is_model(kind) for alias in _fields(kind)}
+    return {alias for kind in kinds if _is_model(kind) and _may_be(kind, mapping) for alias in _fields(kind)}
 
 
 def _inside(kind: Any, step: str | int) -> Iterator[Any]:
@@ -186,6 +187,12 @@ def _flat(kind: Any) -> Iterator[Any]:
             yield from _flat(part)
     else:
         yield kind
+
+
+def _may_be(kind: type[Model], mapping: Any) -> bool:
+    """Whether a mapping is of this kind, as far as its ``type`` tells."""
+    tag = kind.model_fields.get("type")
+    return tag is None or mapping_at(mapping).get("type") in get_args(tag.annotation)
 
 
 def _is_model(kind: Any) -> bool:

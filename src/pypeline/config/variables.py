@@ -26,7 +26,8 @@ def expand(data: Any, env: Mapping[str, str]) -> tuple[Any, list[Fault]]:
     """
     The data with its variables filled in, and the faults of those that have neither value nor default.
 
-    A scalar that is one variable as a whole becomes a `Whole`. ``${…}`` that names no variable stays.
+    A scalar that is one variable as a whole becomes a `Whole`. ``${…}`` that names no variable stays, and so
+    do the keys to a bucket: only the worker that lists it looks at them.
     """
     faults: list[Fault] = []
     return _expand(data, (), env, faults), faults
@@ -50,7 +51,7 @@ def typed(value: Any) -> Any:
 
 def _expand(value: Any, path: Path, env: Mapping[str, str], faults: list[Fault]) -> Any:
     match value:
-        case str() if "${" in value:
+        case str() if "${" in value and not _is_secret(path):
             faults.extend(_missing(value, path, env))
             return _expand_text(value, env)
         case dict():
@@ -59,6 +60,14 @@ def _expand(value: Any, path: Path, env: Mapping[str, str], faults: list[Fault])
             return [_expand(inner, (*path, index), env, faults) for index, inner in enumerate(value)]
         case _:
             return value
+
+
+def _is_secret(path: Path) -> bool:
+    match path:
+        case ("pipelines", _, "config", "taskDefinitions", _, "generator", "accessKey" | "secretKey"):
+            return True
+        case _:
+            return False
 
 
 def _expand_text(text: str, env: Mapping[str, str]) -> str:

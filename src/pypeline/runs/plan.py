@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pypeline.errors import UnknownNode
 from pypeline.runs.retries import RetryPolicy
 from pypeline.runs.rules import TriggerRule
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pypeline.graph import Dag
+    from pypeline.runs.listing import Listing
     from pypeline.types import JsonObject
 
 DEFAULT_WINDOW = 1000
@@ -25,7 +27,7 @@ class Step:
 
     ``handlers`` are dotted paths, of which a run takes one (0 unless it says otherwise). ``max_ttl`` is in
     seconds. ``for_each`` is the position of the predecessor whose list is mapped; ``window`` bounds the
-    items that are out at once.
+    items that are out at once. ``listing`` is what a node without a function of the user's lists.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Step:
     for_each: int | None = None
     batch_size: int = 1
     window: int = DEFAULT_WINDOW
+    listing: Listing | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,12 @@ class Plan:
     def queues(self) -> frozenset[str]:
         """The queues that its nodes use."""
         return frozenset(step.queue for step in self.steps)
+
+    def position(self, name: str) -> int:
+        """Where a node stands. Raises UnknownNode."""
+        if name not in self.dag.positions:
+            raise UnknownNode(self.pipeline_id, name, self.dag.names)
+        return self.dag.positions[name]
 
     def handler(self, position: int, replacements: Mapping[str, int]) -> str:
         """The dotted path that this run calls at this position."""

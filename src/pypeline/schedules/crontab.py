@@ -1,18 +1,23 @@
-"""The grammar of crontab fields, as Celery has it."""
+"""The grammar of crontab fields, as Celery has it and as cron has it."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_NAMES = {
-    **{name: number for number, name in enumerate(_DAYS)},
-    **{name: number for number, name in enumerate(_MONTHS, 1)},
-}
-_PART = re.compile(r"(?:(?P<star>\*)|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>\w*))?", re.ASCII)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WEEK = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_YEAR = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_SUNDAY = 7
+_DAYS = {name: number for number, name in enumerate(_WEEK)}
+_MONTHS = {name: number for number, name in enumerate(_YEAR, 1)}
+_PART = re.compile(
+    r"(?:(?P<star>\*)|(?P<first>\w{1,20})(?:-(?P<last>\w{1,20}))?)(?:/(?P<step>\w{0,20}))?", re.ASCII
+)
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -22,35 +27,54 @@ class BadCrontab(ValueError):  # noqa: N818 - names say what is wrong
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a crontab: its name in the file, and the values it may hold."""
+    """One field of a crontab: its name, the values it may hold, and their names."""
 
     name: str
     lowest: int
     highest: int
+    names: Mapping[str, int] = field(default_factory=lambda: {**_DAYS, **_MONTHS})
 
 
-FIELDS = MappingProxyType(
-    {
-        field.name: field
-        for field in (
-            Field("minute", 0, 59),
-            Field("hour", 0, 23),
-            Field("dayOfWeek", 0, 6),
-            Field("dayOfMonth", 1, 31),
-            Field("monthOfYear", 1, 12),
-        )
-    }
+CELERY_FIELDS = (
+    Field("minute", 0, 59),
+    Field("hour", 0, 23),
+    Field("dayOfMonth", 1, 31),
+    Field("monthOfYear", 1, 12),
+    Field("dayOfWeek", 0, 6),
 )
+"""The fields of Celery, in cron's order. It knows the names of days and of months in each of them."""
+
+CRON_FIELDS = (
+    Field("minute", 0, 59, {}),
+    Field("hour", 0, 23, {}),
+    Field("day of month", 1, 31, {}),
+    Field("month", 1, 12, _MONTHS),
+    Field("day of week", 0, 7, _DAYS),
+)
+"""The fields of cron, in its order. It has Sunday as 0 and as 7."""
+
+FIELDS = MappingProxyType({field.name: field for field in CELERY_FIELDS})
+"""The fields of Celery, by their names in the file."""
 
 
-def parse_field(text: str, field: str) -> frozenset[int]:
+def parse_field(text: str, name: str) -> frozenset[int]:
     """
-    The values that a field names: lists, ranges that may wrap around, steps, and names of days and months.
+    The values that a field of Celery's names: lists, ranges that may wrap around, steps, and names.
 
-    ``field`` is its name in the file, such as ``dayOfWeek``; Sunday is 0. Raises BadCrontab.
+    ``name`` is the field's in the file, such as ``dayOfWeek``; Sunday is 0. Raises BadCrontab.
     """
-    bounds = FIELDS[field]
-    return frozenset(value for part in text.split(",") for value in _parse_part(part.strip(), bounds))
+    return parse_values(text, FIELDS[name])
+
+
+def parse_values(text: str, bounds: Field) -> frozenset[int]:
+    """The values that a text names within these bounds; Sunday is 0. Raises BadCrontab."""
+    values = {value for part in text.split(",") for value in _parse_part(part.strip(), bounds)}
+    return frozenset(value % _SUNDAY for value in values) if bounds.highest == _SUNDAY else frozenset(values)
+
+
+def is_any(text: str) -> bool:
+    """Whether a field begins with ``*``, with a step or without: cron does not count it as set then."""
+    return text.startswith("*")
 
 
 def check_days(days: frozenset[int], months: frozenset[int]) -> None:
@@ -59,34 +83,34 @@ def check_days(days: frozenset[int], months: frozenset[int]) -> None:
         raise BadCrontab("none of its days is in any of its months")
 
 
-def _parse_part(part: str, field: Field) -> range | list[int]:
+def _parse_part(part: str, bounds: Field) -> range | list[int]:
     match = _PART.fullmatch(part)
     if match is None:
         raise BadCrontab(f"{part!r} is no crontab value: write `*`, `5`, `1-5`, `*/15` or a list of them")
-    values = _values(match, field)
+    values = _values(match, bounds)
     if match["step"] is None:
         return values
     if match["star"] is None and match["last"] is None:
         raise BadCrontab(
-            f"{part!r} steps from one value: write `{match['first']}-{field.highest}/{match['step']}`"
+            f"{part!r} steps from one value: write `{match['first']}-{bounds.highest}/{match['step']}`"
         )
     if not match["step"].isdecimal() or not int(match["step"]):
         raise BadCrontab(f"{part!r} has no step from 1 up after its `/`")
     return values[:: int(match["step"])]
 
 
-def _values(match: re.Match[str], field: Field) -> range | list[int]:
+def _values(match: re.Match[str], bounds: Field) -> range | list[int]:
     if match["star"]:
-        return range(field.lowest, field.highest + 1)
-    first = _number(match["first"], field)
-    last = first if match["last"] is None else _number(match["last"], field)
+        return range(bounds.lowest, bounds.highest + 1)
+    first = _number(match["first"], bounds)
+    last = first if match["last"] is None else _number(match["last"], bounds)
     if first <= last:
         return range(first, last + 1)
-    return [*range(first, field.highest + 1), *range(field.lowest, last + 1)]
+    return [*range(first, bounds.highest + 1), *range(bounds.lowest, last + 1)]
 
 
-def _number(text: str, field: Field) -> int:
-    value = int(text) if text.isdecimal() else _NAMES.get(text[:3].lower())
-    if value is None or not field.lowest <= value <= field.highest:
-        raise BadCrontab(f"{text!r} is not within {field.lowest} to {field.highest}")
+def _number(text: str, bounds: Field) -> int:
+    value = int(text) if text.isdecimal() else bounds.names.get(text[:3].lower())
+    if value is None or not bounds.lowest <= value <= bounds.highest:
+        raise BadCrontab(f"{text!r} is not within {bounds.lowest} to {bounds.highest}")
     return value

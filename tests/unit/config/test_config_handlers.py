@@ -3,7 +3,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from celery import Celery
+from celery import Celery, _state
 
 from pypeline.config.handlers import HandlerProblem, HandlerSignature, import_handler, read_signature
 
@@ -47,6 +47,8 @@ def shop(tmp_path, monkeypatch):
     (package / "leaving.py").write_text("import sys\nsys.exit(3)\n")
     (package / "nasty.py").write_text("from handlers_shop.stock import Nasty\nraise Nasty\n")
     monkeypatch.syspath_prepend(str(tmp_path))
+    # A shared task is made again in every application that is finalized later in this process.
+    monkeypatch.setattr(_state, "_on_app_finalizers", set())
     yield "handlers_shop"
     for name in [name for name in sys.modules if name.startswith("handlers_shop")]:
         del sys.modules[name]

@@ -91,6 +91,7 @@ def test_a_broker_with_a_database_is_production(tmp_path):
         ("PYPELINE_ACCESS_KEYS", "ann:admin", "key 1 is not of the form"),
         ("PYPELINE_ACCESS_KEYS", "ann:admin:s3cret,bob:boss:pw", "key 2 has an unknown role"),
         ("PYPELINE_ACCESS_KEYS", "ann:admin:a,ann:reader:b", "the same name"),
+        ("PYPELINE_ACCESS_KEYS", "ann:admin:a,bob:reader:b,cy:reader:a", "keys 1 and 3 have the same secret"),
     ],
 )
 def test_a_bad_value_names_its_variable(tmp_path, variable, value, words):

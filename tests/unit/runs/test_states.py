@@ -48,7 +48,7 @@ def test_the_legal_moves_are_these_and_no_others():
     assert moves == named_moves()
 
 
-@pytest.mark.parametrize("state", TERMINAL_NODE_STATES)
+@pytest.mark.parametrize("state", sorted(TERMINAL_NODE_STATES))
 def test_a_node_that_has_ended_only_opens_again(state):
     assert NODE_MOVES[state] == {NodeState.PENDING}
 
