@@ -13,7 +13,8 @@ from pypeline.runs.outcome import ErrorInfo, Failed, Postponed, SkippedByHandler
 from pypeline.store import tables
 from pypeline.store.records import NODE, AttemptRef, Claim, NewRun, RunFilter
 from pypeline.store.schema import upgrade
-from pypeline.store.sql_store import SqlStore, driver_url
+from pypeline.store.sql_store import SqlStore
+from pypeline.store.urls import driver_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,9 +30,15 @@ BROKER = "memory://here"
 _TIMES = {
     "node": ("lease_until", "due_at", "sent_at", "queued_at", "started_at", "finished_at"),
     "run": ("created_at", "started_at", "finished_at", "deadline_at"),
+    "attempt": ("started_at", "finished_at"),
     "queue": ("sent_at", "claimed_at", "resent_at"),
     "sweep": ("swept_at",),
+    "definition": ("created_at",),
     "worker": ("seen_at", "started_at", "clock_at"),
+    "schedule": ("created_at", "updated_at", "retired_at", "next_at", "last_at"),
+    "occurrence": ("due_at", "fired_at"),
+    "beat": ("seen_at", "started_at"),
+    "audit": ("at",),
 }
 
 
@@ -154,7 +161,7 @@ def postgres(postgres_shared: SqlStore) -> SqlStore:
     with postgres_shared._engine.begin() as connection:
         # Faster than TRUNCATE, which makes every table's file anew.
         connection.execute(text("SET LOCAL synchronous_commit = off"))
-        for table in ("run", "definition", "worker", "queue", "sweep"):
+        for table in ("run", "definition", "worker", "queue", "sweep", "schedule", "beat", "audit"):
             connection.execute(text(f"DELETE FROM {tables.PREFIX}{table}"))
     return postgres_shared
 

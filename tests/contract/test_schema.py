@@ -8,19 +8,25 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
 from plans import chain
 from pypeline.errors import DatabaseUnavailable, SchemaNotReady
-from pypeline.store import schema, tables
+from pypeline.store import schema
 from pypeline.store import sqlite as dialect
+from pypeline.store.schedules.tables import metadata
 from pypeline.store.schema import CODE_LEVEL, VERSION_TABLE, SchemaLevel, schema_level, upgrade
-from pypeline.store.sql_store import SqlStore, driver_url
+from pypeline.store.sql_store import SqlStore
+from pypeline.store.urls import driver_url
 from services import postgres_database
+from timetable import every, later
 
 OLDEST_CODE = 1  # the level of the code that this schema still serves
 # Opens each database whose URL comes on a line, says how that went, and waits for the next.
@@ -29,7 +35,8 @@ import sys, uuid
 from sqlalchemy import create_engine
 from pypeline.store.records import NewRun
 from pypeline.store.schema import upgrade
-from pypeline.store.sql_store import SqlStore, driver_url
+from pypeline.store.sql_store import SqlStore
+from pypeline.store.urls import driver_url
 from plans import chain
 import alembic.command, pypeline.store.creation
 
@@ -45,6 +52,21 @@ for line in sys.stdin:
     except Exception as error:
         print(repr(error), flush=True)
 """
+
+# What a release of the first level writes.
+OLD_ROWS = (
+    "INSERT INTO pypeline_definition VALUES ('d', 'p', '{}', '2026-01-01T00:00:00.000000Z')",
+    """
+    INSERT INTO pypeline_run (id, app, pipeline_id, definition_id, broker, state, trigger, payload,
+        replacements, open_sinks, created_at)
+    VALUES ('r', 'default', 'p', 'd', 'b', 'pending', 'cli', '{"a":1}', '{}', 1,
+        '2026-01-01T00:00:00.000000Z')
+    """,
+    """
+    INSERT INTO pypeline_node (run_id, position, item, name, queue, state, waiting)
+    VALUES ('r', 0, -1, 'n', 'q', 'queued', 0)
+    """,
+)
 
 
 @pytest.fixture
@@ -103,7 +125,16 @@ def differences(engine):
             "compare_type": True,
             "compare_server_default": True,
         }
-        return compare_metadata(MigrationContext.configure(connection, opts=options), tables.metadata)
+        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+
+def upgrade_to(engine, revision):
+    """Bring a database to the schema of an older release."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def say(engine, *, level, needs):
@@ -131,6 +162,34 @@ def test_every_table_carries_the_prefix(engine):
     upgrade(engine)
 
     assert all(name.startswith("pypeline_") for name in inspect(engine).get_table_names())
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0004"])
+def test_an_older_database_is_upgraded_with_its_rows(engine, new_url, revision):
+    upgrade_to(engine, revision)
+    with engine.begin() as connection:
+        for statement in OLD_ROWS:
+            connection.exec_driver_sql(statement)
+
+    upgrade(engine)
+
+    assert differences(engine) == []
+    assert schema_level(engine) == SchemaLevel(CODE_LEVEL, OLDEST_CODE)
+    with SqlStore(new_url) as store:
+        record = store.run("r")
+        (node,) = store.nodes("r", limit=10)
+        store.schedules.create("a", every(), enabled=True, next_after=later())
+        assert (record.trigger, record.payload, node.name) == ("cli", {"a": 1}, "n")
+        assert store.schedules.schedule("a").is_going is False
+
+
+def test_code_of_the_last_level_may_go_on_beside_the_new_schema(engine):
+    upgrade_to(engine, "0002")
+    needs = schema_level(engine).level
+
+    upgrade(engine)
+
+    assert schema_level(engine).needs <= needs
 
 
 def test_an_empty_database_is_at_level_nought(engine):

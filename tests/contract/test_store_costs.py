@@ -3,70 +3,29 @@
 from __future__ import annotations
 
 import re
-from functools import partialmethod
 
 import pytest
 from sqlalchemy import create_engine
 
+from explained import SCAN, Explained, analyze, execute_alone
 from plans import chain, fan, layers, mapping, plan_of
 from pypeline.runs.outcome import Succeeded
 from pypeline.runs.states import Flag
 from pypeline.store import connections
-from pypeline.store.connections import Transaction
 from pypeline.store.records import WorkerBeat
 from pypeline.store.schema import upgrade
-from pypeline.store.sql_store import SqlStore, driver_url
+from pypeline.store.sql_store import SqlStore
+from pypeline.store.urls import driver_url
 from services import postgres_database
 
 BROKER = "memory://here"
 PACE = {"margin": 5.0, "grace": 30.0}
-# A whole table, read row by row; an index of waiting, leased or due nodes is as short as what it is for.
-SCAN = re.compile(
-    r"SCAN (pypeline_node|pypeline_element|n|i)\b(?! USING (COVERING )?INDEX ix_)"
-    r"|Seq Scan on pypeline_(node|element)"
-)
 # All nodes of a run, found by its id alone; the index of ready nodes is short again.
 WHOLE_RUN = re.compile(
     r"SEARCH (pypeline_node|i) USING \S*(COVERING )?INDEX \S*autoindex\S* \(run_id=\?\)$"
     r"|using pk_pypeline_node .*\nIndex Cond: \(\(run_id\)::text = \S+\)$",
     re.MULTILINE,
 )
-
-
-def _heard(tx, listener, statement, params):
-    return listener.listen(tx, statement, params)
-
-
-_execute_alone = connections._execute_alone
-
-
-class Explained(dict):
-    """Statement -> how the database would execute it, of all that ran while it listened."""
-
-    def __init__(self, store, monkeypatch):
-        self._store = store
-        self._execute = Transaction._execute
-        monkeypatch.setattr(Transaction, "_execute", partialmethod(_heard, self))
-        monkeypatch.setattr(connections, "_execute_alone", self.listen_alone)
-
-    def listen(self, tx, statement, params):
-        if statement not in self and "pypeline_" in statement:
-            self[statement] = self._explain(tx, statement, params)
-        return self._execute(tx, statement, params)
-
-    def listen_alone(self, connection, *, statement, params):
-        if statement not in self:
-            rows = _execute_alone(connection, statement="EXPLAIN " + statement.strip(), params=params)
-            self[statement] = "\n".join(row[0].strip() for row in rows)
-        return _execute_alone(connection, statement=statement, params=params)
-
-    def _explain(self, tx, statement, params):
-        asked = "EXPLAIN " if self._store._dialect.locks_rows else "EXPLAIN QUERY PLAN "
-        rows = self._execute(tx, asked + statement.strip(), params).fetchall()
-        return "\n".join(str(row[-1]).strip() for row in rows)
-
-    def that(self, pattern):
-        return {statement: plan for statement, plan in self.items() if pattern.search(plan)}
 
 
 @pytest.fixture
@@ -77,11 +36,6 @@ def explained(store, start, monkeypatch):
         start(mapping(window=700)).list("list", 1_500)
     analyze(store)
     return Explained(store, monkeypatch)
-
-
-def analyze(store):
-    if store._dialect.locks_rows:
-        store._connections.read(lambda tx: tx._connection.execute("ANALYZE"))
 
 
 def test_what_these_tests_look_for_is_found_where_it_is(start, store, explained):
@@ -226,7 +180,7 @@ def rows_read(store, work):
     def counted_alone(connection, *, statement, params):
         with connection.transaction():
             count(connection)
-            rows = _execute_alone(connection, statement=statement, params=params)
+            rows = execute_alone(connection, statement=statement, params=params)
             count(connection)
         return rows
 

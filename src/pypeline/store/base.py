@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Protocol
 from pypeline.store.records import NODE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from pypeline.runs.outcome import ErrorInfo, Outcome
     from pypeline.runs.plan import Plan
     from pypeline.runs.states import Flag, NodeState, RunState
+    from pypeline.store.audit_base import AuditStore
+    from pypeline.store.insights.base import InsightStore
     from pypeline.store.records import (
         AttemptRecord,
         AttemptRef,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
         Created,
         NewRun,
         NodeRecord,
+        ProgressReport,
         QueueRecord,
         Ready,
         Recorded,
@@ -32,14 +35,35 @@ if TYPE_CHECKING:
         RunContext,
         RunFilter,
         RunRecord,
+        RunVersion,
         WorkerBeat,
         WorkerRecord,
     )
+    from pypeline.store.retention_base import RetentionStore
+    from pypeline.store.schedules.base import ScheduleStore
     from pypeline.types import JsonObject
+
+
+class ProgressStore(Protocol):
+    """How far attempts are by their own account: shown to people, and decides nothing."""
+
+    def note(self, reports: Iterable[ProgressReport]) -> None:
+        """
+        Keep what attempts say of themselves; of each the last report counts.
+
+        A report of an attempt that a later one has followed is dropped. It need not survive a crash of the
+        database's machine.
+        """
 
 
 class Store(Protocol):
     """The only truth about runs. Implementations are safe to use from several threads."""
+
+    schedules: ScheduleStore
+    progress: ProgressStore
+    retention: RetentionStore
+    insights: InsightStore
+    audit: AuditStore
 
     def close(self) -> None:
         """Close every connection that it holds."""
@@ -52,6 +76,9 @@ class Store(Protocol):
 
         Raises IdempotencyConflict where the key names a run with another body.
         """
+
+    def create_runs(self, batch: Sequence[tuple[Plan, NewRun]]) -> list[Created]:
+        """As `create_run`, of several without idempotency keys: all of them, or none. Durable."""
 
     def claim(self, ref: AttemptRef, *, token: str, worker: str, lease: float) -> Claim | None:
         """
@@ -167,13 +194,36 @@ class Store(Protocol):
     def run_state(self, run_id: str) -> RunState:
         """The state alone: cheap enough to poll. Raises UnknownRun."""
 
+    def run_version(self, run_id: str) -> RunVersion:
+        """
+        A short text that changes whenever the run's document does: one indexed read, for who asks often.
+
+        But for why a queued node waits, which others decide. It stays the same while nothing shown changes:
+        a renewed lease does not count. Raises UnknownRun.
+        """
+
     def runs(self, wanted: RunFilter) -> list[RunRecord]:
         """Runs, newest first."""
 
+    def runs_version(self, wanted: RunFilter) -> str:
+        """A short text that changes whenever one of these runs, its counts, or which they are, does."""
+
     def nodes(
-        self, run_id: str, *, limit: int, states: frozenset[NodeState] = frozenset(), items: bool = True
+        self,
+        run_id: str,
+        *,
+        limit: int,
+        states: frozenset[NodeState] = frozenset(),
+        items: bool = True,
+        after: tuple[int, int] | None = None,
+        position: int | None = None,
     ) -> list[NodeRecord]:
-        """The first nodes of a run by position and item; without ``items`` the nodes alone."""
+        """
+        Nodes of a run by position and item: the first, or those that follow the place ``after``.
+
+        Those in ``states``, where any are named; without ``items`` the nodes alone; of one ``position`` the
+        node and its items.
+        """
 
     def node(self, run_id: str, position: int, item: int = NODE) -> NodeRecord | None:
         """One node or item; None if there is none."""

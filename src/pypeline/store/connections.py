@@ -52,6 +52,10 @@ class Transaction:
         """Run the statement once for each of the rows."""
         cursor = self._connection.cursor()
         cursor.executemany(self.dialect.render(statement), [self.dialect.params(row) for row in rows])
+        if self.dialect.locks_rows:
+            # The driver ends a batch with a flush, after which PostgreSQL counts no idleness until it is
+            # asked again: what limits the idleness of a transaction would not hold.
+            self._connection.execute("SELECT 1")
 
     def _execute(self, statement: str, params: dict[str, Any]) -> Any:
         return self._connection.execute(self.dialect.render(statement), self.dialect.params(params))

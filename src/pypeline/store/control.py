@@ -11,6 +11,7 @@ from pypeline.runs.states import RunState
 from pypeline.store.endings import end_flagged
 from pypeline.store.mapping import release_next
 from pypeline.store.records import Ready
+from pypeline.store.retention_base import FORGOTTEN
 from pypeline.store.settle import Settlement
 
 if TYPE_CHECKING:
@@ -27,11 +28,12 @@ _SET_FLAG = """
 # A record that saw the run before it was flagged, and then waited for its node, learns it there.
 _FLAG_RUNNING = "UPDATE pypeline_node SET flagged = true WHERE run_id = :run AND state = 'running'"
 _NODES = "SELECT position, state, items FROM pypeline_node WHERE run_id = :run AND item = -1"
-_REOPEN = """
+_REOPEN = f"""
     UPDATE pypeline_run SET state = 'pending', flag = NULL, error = NULL, finished_at = NULL,
         broker = :broker, open_sinks = :open_sinks, in_flight = :in_flight,
         deadline_at = shift(now(), :deadline)
     WHERE id = :run AND state IN ('success', 'failed', 'cancelled')
+        AND substr(app, 1, {len(FORGOTTEN)}) <> '{FORGOTTEN}'
 """
 _HIGHEST_ATTEMPT = """
     UPDATE pypeline_node SET attempt = (
@@ -102,7 +104,7 @@ def reset(tx: Transaction, plan: Plan, run_id: str, *, start: int | None, broker
     nodes = {position: (state, items) for position, state, items in tx.all(_NODES, run=run_id)}
     again = _to_do_again(plan, nodes, start)
     if not again:
-        raise NotPossible(run_id, "nothing in it failed; name a node to run again from, with --from NODE")
+        raise NotPossible(run_id, "nothing in it failed; name a node to run again from", needs_node=True)
     if not _reopen_run(tx, plan, run_id, again, broker=broker):
         raise NotPossible(run_id, "somebody else has just retried it")
     counters = {position: _counters(plan, nodes, again, position) for position in again}

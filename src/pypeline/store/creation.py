@@ -1,8 +1,9 @@
-"""Creating a run: its row, its definition if that is new, and all its nodes."""
+"""Creating runs: their rows, their definitions if those are new, and all their nodes."""
 
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pypeline.errors import IdempotencyConflict
@@ -10,7 +11,7 @@ from pypeline.runs.states import NodeState, RunState
 from pypeline.store.records import NODE, Created, Ready
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pypeline.runs.plan import Plan
     from pypeline.store.connections import Transaction
@@ -42,17 +43,21 @@ _INSERT_NODE = """
 
 def create_run(tx: Transaction, plan: Plan, new: NewRun, *, app: str) -> Created:
     """Insert everything; a known idempotency key answers the run that it named."""
-    definition = {
-        "id": plan.definition_id,
-        "pipeline": plan.pipeline_id,
-        "document": json.dumps(plan.document),
-    }
-    tx.run(_INSERT_DEFINITION, **definition)
-    queued = first_nodes(plan)
-    if not tx.run(_INSERT_RUN, app=app, **run_row(plan, new, in_flight=len(queued))):
+    tx.run(_INSERT_DEFINITION, **_definition_row(plan))
+    if not tx.run(_INSERT_RUN, app=app, **_new_row(plan, new)):
         return _existing(tx, plan, new, app=app)
-    tx.many(_INSERT_NODE, _node_rows(plan, new.run_id, frozenset(queued)))
-    return Created(new.run_id, tuple(Ready(position, NODE, 1) for position in queued))
+    tx.many(_INSERT_NODE, _node_rows(plan, new.run_id))
+    return _created(plan, new)
+
+
+def create_runs(tx: Transaction, batch: Sequence[tuple[Plan, NewRun]], *, app: str) -> list[Created]:
+    """As `create_run`, of runs without idempotency keys, in as few round trips as of one."""
+    plans = {plan.definition_id: plan for plan, _ in batch}
+    # In one order: others may insert the same definitions at this moment.
+    tx.many(_INSERT_DEFINITION, [_definition_row(plans[key]) for key in sorted(plans)])
+    tx.many(_INSERT_RUN, [{"app": app, **_new_row(plan, new)} for plan, new in batch])
+    tx.many(_INSERT_NODE, chain.from_iterable(_node_rows(plan, new.run_id) for plan, new in batch))
+    return [_created(plan, new) for plan, new in batch]
 
 
 def first_nodes(plan: Plan) -> list[int]:
@@ -81,7 +86,24 @@ def run_row(plan: Plan, new: NewRun, *, in_flight: int) -> dict[str, Any]:
     }
 
 
-def _node_rows(plan: Plan, run_id: str, queued: frozenset[int]) -> Iterator[dict[str, Any]]:
+def _definition_row(plan: Plan) -> dict[str, Any]:
+    return {
+        "id": plan.definition_id,
+        "pipeline": plan.pipeline_id,
+        "document": json.dumps(plan.document),
+    }
+
+
+def _new_row(plan: Plan, new: NewRun) -> dict[str, Any]:
+    return run_row(plan, new, in_flight=len(first_nodes(plan)))
+
+
+def _created(plan: Plan, new: NewRun) -> Created:
+    return Created(new.run_id, tuple(Ready(position, NODE, 1) for position in first_nodes(plan)))
+
+
+def _node_rows(plan: Plan, run_id: str) -> Iterator[dict[str, Any]]:
+    queued = frozenset(first_nodes(plan))
     for position, (step, parents) in enumerate(zip(plan.steps, plan.dag.predecessors, strict=True)):
         is_queued = position in queued
         yield {

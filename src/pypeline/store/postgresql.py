@@ -90,10 +90,10 @@ class PostgresDialect:
             connection.execute("ANALYZE pypeline_node")
 
     def may_repeat(self, error: Exception) -> bool:
-        """A deadlock or a serialization failure."""
+        """A deadlock, a serialization failure, or a definition that was pruned while it was used anew."""
+        errors = self._psycopg.errors
         return isinstance(
-            error,
-            self._psycopg.errors.DeadlockDetected | self._psycopg.errors.SerializationFailure,
+            error, errors.DeadlockDetected | errors.SerializationFailure | errors.ForeignKeyViolation
         )
 
     def was_mended(self, connection: Any, error: Exception) -> bool:

@@ -121,13 +121,44 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RunVersion:
+    """
+    ``text`` is another one whenever the run, its counts, nodes or their progress are.
+
+    What a queued node waits for depends on workers and other runs, and is not in it: ``has_queued`` says
+    that it matters, ``app`` and ``broker`` whose they are.
+    """
+
+    text: str
+    app: str
+    broker: str
+    has_queued: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt is by its own account; ``total`` is None where it did not say."""
+
+    done: float
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReport:
+    """What an attempt says of itself."""
+
+    ref: AttemptRef
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
 class NodeRecord:
     """
     A node (``item`` None) or one of its items as it stands.
 
     ``result`` is JSON text; None where there is none, or where it is kept in so many ``elements``.
     ``items`` is how many a ``forEach`` node has. ``waiting`` counts the predecessors (or, of a ``forEach``
-    node that runs, the items) that have not ended.
+    node that runs, the items) that have not ended. ``progress`` is that of the latest attempt.
     """
 
     name: str
@@ -147,6 +178,12 @@ class NodeRecord:
     elements: int | None
     items: int | None
     error: ErrorInfo | None
+    progress: Progress | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Position and item: what nodes are ordered by."""
+        return self.position, NODE if self.item is None else self.item
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,10 +265,21 @@ class Resent:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs to list, newest first: all conditions must hold. ``prefix`` is how their ids begin."""
+    """
+    Which runs to list, newest first: all conditions must hold.
+
+    ``prefix`` is how their ids begin, ``broker`` where their messages go. A ``trigger`` that ends with ``*``
+    is how theirs begin. ``created_from`` is inclusive, ``created_before`` is not. ``after`` is the id of the
+    run that the page follows, and ``after_at`` its ``created_at``: with both it need not be there any more.
+    """
 
     pipeline_id: str | None = None
     states: frozenset[RunState] = frozenset()
     limit: int = 50
     after: str | None = None
     prefix: str | None = None
+    broker: str | None = None
+    trigger: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+    after_at: datetime | None = None

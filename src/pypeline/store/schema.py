@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-CODE_LEVEL = 2
+CODE_LEVEL = 5
 VERSION_TABLE = tables.PREFIX + "alembic_version"
 _LOCK_ID = 7_276_353_106  # any number, the same for all: an advisory lock on upgrades
 _OPENING = 30.0  # seconds that a process waits for another one that creates the same file
@@ -70,6 +70,15 @@ def upgrade(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
+def misfit(found: SchemaLevel) -> str | None:
+    """Why this code may not use a database at that level, and what to do; None where it may."""
+    if found.needs > CODE_LEVEL:
+        return f"needs code of schema level {found.needs}, this is {CODE_LEVEL}: install a newer pypeline"
+    if found.level < CODE_LEVEL:
+        return f"is at schema level {found.level}, this code needs {CODE_LEVEL}: run `pypeline db upgrade`"
+    return None
+
+
 def _level_on(connection: Connection) -> SchemaLevel:
     if not inspect(connection).has_table(tables.schema.name):
         return SchemaLevel(0, 0)
@@ -79,19 +88,12 @@ def _level_on(connection: Connection) -> SchemaLevel:
 
 def _refuse_newer(found: SchemaLevel, shown: str) -> None:
     if found.needs > CODE_LEVEL:
-        raise SchemaNotReady(
-            f"database {shown} needs code of schema level {found.needs}, this is {CODE_LEVEL}: "
-            "install a newer pypeline"
-        )
+        _refuse_what_does_not_fit(found, shown)
 
 
 def _refuse_what_does_not_fit(found: SchemaLevel, shown: str) -> None:
-    _refuse_newer(found, shown)
-    if found.level < CODE_LEVEL:
-        raise SchemaNotReady(
-            f"database {shown} is at schema level {found.level}, this code needs {CODE_LEVEL}: "
-            "run `pypeline db upgrade`"
-        )
+    if (problem := misfit(found)) is not None:
+        raise SchemaNotReady(f"database {shown} {problem}")
 
 
 @contextmanager

@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from pypeline.errors import DatabaseUnavailable
 from pypeline.runs.outcome import Succeeded
-from pypeline.store import attempts, control, creation, questions, settle, upkeep, workers
+from pypeline.store import (
+    attempts,
+    control,
+    creation,
+    nodes,
+    questions,
+    runs,
+    settle,
+    upkeep,
+    versions,
+    workers,
+)
+from pypeline.store.audit import SqlAudit
 from pypeline.store.connections import Connections
 from pypeline.store.dialects import dialect_for
+from pypeline.store.insights.sql_insights import SqlInsights
 from pypeline.store.one_statement import OneStatement
+from pypeline.store.progress import SqlProgress
 from pypeline.store.records import NODE
+from pypeline.store.schedules.sql_schedules import SqlSchedules
 from pypeline.store.schema import ensure_schema
+from pypeline.store.sql_retention import SqlRetention
 from pypeline.store.sqlite import SqliteDialect
+from pypeline.store.urls import driver_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from types import TracebackType
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
     from pypeline.runs.outcome import ErrorInfo, Outcome
     from pypeline.runs.plan import Plan
     from pypeline.runs.states import Flag, NodeState, RunState
+    from pypeline.store.audit_base import AuditStore
+    from pypeline.store.base import ProgressStore
+    from pypeline.store.insights.base import InsightStore
     from pypeline.store.records import (
         AttemptRecord,
         AttemptRef,
@@ -45,15 +63,15 @@ if TYPE_CHECKING:
         RunContext,
         RunFilter,
         RunRecord,
+        RunVersion,
         WorkerBeat,
         WorkerRecord,
     )
+    from pypeline.store.retention_base import RetentionStore
+    from pypeline.store.schedules.base import ScheduleStore
     from pypeline.store.timestamps import Clock
     from pypeline.types import JsonObject
 
-T = TypeVar("T")
-
-_CONNECT_TIMEOUT = "5"  # seconds; a URL may say another
 _PAGE = 100  # elements that are in memory at once; each may be as large as a result
 
 
@@ -75,11 +93,15 @@ class SqlStore:
         try:
             ensure_schema(self._engine, shown=self._shown)
         finally:
-            # A process that only works asks nothing more through it: it shall hold one connection, not two.
+            # Nothing more is asked through it: a process shall hold one connection, not two.
             self._engine.dispose()
         self._connections = Connections(self._dialect, url=self._shown)
         self._hot = OneStatement(self._connections) if self._dialect.one_statement else None
-        self._pid = os.getpid()
+        self.schedules: ScheduleStore = SqlSchedules(self._connections, app=app)
+        self.progress: ProgressStore = SqlProgress(self._connections)
+        self.retention: RetentionStore = SqlRetention(self._connections, app=app)
+        self.insights: InsightStore = SqlInsights(self._connections, app=app)
+        self.audit: AuditStore = SqlAudit(self._connections, app=app)
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +123,12 @@ class SqlStore:
             work = partial(creation.create_run, plan=plan, new=new, app=self._app)
             created = self._connections.transact(work, durable=True)
         self._connections.note_growth(len(plan.dag))
+        return created
+
+    def create_runs(self, batch: Sequence[tuple[Plan, NewRun]]) -> list[Created]:
+        work = partial(creation.create_runs, batch=batch, app=self._app)
+        created = self._connections.transact(work, durable=True)
+        self._connections.note_growth(sum(len(plan.dag) for plan, _ in batch))
         return created
 
     def claim(self, ref: AttemptRef, *, token: str, worker: str, lease: float) -> Claim | None:
@@ -190,24 +218,38 @@ class SqlStore:
         return self._connections.read(partial(questions.definition, definition_id=definition_id))
 
     def run(self, run_id: str) -> RunRecord:
-        return self._ask(partial(questions.run, run_id=run_id, app=self._app))
+        return self._connections.read(partial(runs.run, run_id=run_id, app=self._app))
 
     def run_state(self, run_id: str) -> RunState:
         return self._connections.read(partial(questions.run_state, run_id=run_id, app=self._app))
 
+    def run_version(self, run_id: str) -> RunVersion:
+        return self._connections.read(partial(versions.run_version, run_id=run_id, app=self._app))
+
     def runs(self, wanted: RunFilter) -> list[RunRecord]:
-        return self._ask(partial(questions.runs, wanted=wanted, app=self._app))
+        return self._connections.read(partial(runs.runs, wanted=wanted, app=self._app))
+
+    def runs_version(self, wanted: RunFilter) -> str:
+        return self._connections.read(partial(versions.runs_version, wanted=wanted, app=self._app))
 
     def nodes(
-        self, run_id: str, *, limit: int, states: frozenset[NodeState] = frozenset(), items: bool = True
+        self,
+        run_id: str,
+        *,
+        limit: int,
+        states: frozenset[NodeState] = frozenset(),
+        items: bool = True,
+        after: tuple[int, int] | None = None,
+        position: int | None = None,
     ) -> list[NodeRecord]:
-        return self._ask(partial(questions.nodes, run_id=run_id, limit=limit, states=states, items=items))
+        wanted = nodes.NodeFilter(limit, states, items, after, position)
+        return self._connections.read(partial(nodes.nodes, run_id=run_id, wanted=wanted))
 
     def node(self, run_id: str, position: int, item: int = NODE) -> NodeRecord | None:
-        return self._ask(partial(questions.node, run_id=run_id, position=position, item=item))
+        return self._connections.read(partial(nodes.node, run_id=run_id, position=position, item=item))
 
     def attempts(self, run_id: str) -> list[AttemptRecord]:
-        return self._ask(partial(questions.attempts, run_id=run_id))
+        return self._connections.read(partial(nodes.attempts, run_id=run_id))
 
     def result(self, run_id: str, position: int) -> str | None:
         return self._connections.read(partial(questions.result, run_id=run_id, position=position))
@@ -243,16 +285,6 @@ class SqlStore:
     def clock(self) -> datetime:
         return self._connections.read(workers.clock)
 
-    def _ask(self, question: Callable[[Connection], T]) -> T:
-        if self._pid != os.getpid():  # after a fork the pool's connections are the parent's
-            self._engine.dispose(close=False)
-            self._pid = os.getpid()
-        try:
-            with self._engine.connect() as connection:
-                return question(connection)
-        except DBAPIError as error:
-            raise DatabaseUnavailable(self._shown, error.orig) from error
-
 
 @contextmanager
 def opened(url: str) -> Iterator[Engine]:
@@ -266,33 +298,11 @@ def opened(url: str) -> Iterator[Engine]:
         engine.dispose()
 
 
-def shown_url(url: str) -> str:
-    """The URL without its password."""
-    return make_url(url).render_as_string()
-
-
-def is_missing_file(url: str) -> bool:
-    """True for an SQLite database that nobody has created yet."""
-    parts = make_url(url)
-    name = parts.database or ""
-    in_memory = name in ("", ":memory:") or name.startswith("file:")
-    return parts.get_backend_name() == "sqlite" and not in_memory and not Path(name).is_file()
-
-
-def driver_url(url: str) -> str:
-    """The same URL with the driver that this project uses, and a limit on how long it tries to connect."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "postgresql":
-        query = {"connect_timeout": _CONNECT_TIMEOUT, **parsed.query}
-        parsed = parsed.set(drivername="postgresql+psycopg", query=query)
-    return parsed.render_as_string(hide_password=False)
-
-
 def _engine(url: str) -> Engine:
     parsed = make_url(driver_url(url))
     if parsed.get_backend_name() != "postgresql":
         return create_engine(parsed)
-    # Nothing is prepared: a pooler may stand between, and questions come in many forms.
+    # Nothing is prepared: a pooler may stand between.
     return create_engine(parsed, pool_pre_ping=True, connect_args={"prepare_threshold": None})
 
 

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Computed,
     DateTime,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -115,7 +117,16 @@ run = Table(
 )
 _is_open = text("state IN ('pending', 'running')")
 Index("ix_pypeline_run_app", run.c.app, run.c.created_at, run.c.id)
+Index("ix_pypeline_run_pipeline", run.c.app, run.c.pipeline_id, run.c.created_at, run.c.id)
 Index("ix_pypeline_run_open", run.c.broker, sqlite_where=_is_open, postgresql_where=_is_open)
+_is_scheduled = text("state IN ('pending', 'running') AND substr(trigger, 1, 9) = 'schedule:'")
+Index(
+    "ix_pypeline_run_scheduled",
+    run.c.app,
+    run.c.trigger,
+    sqlite_where=_is_scheduled,
+    postgresql_where=_is_scheduled,
+)
 
 node = Table(
     PREFIX + "node",
@@ -193,6 +204,17 @@ log = Table(
     Column("text", Text, nullable=False),
 )
 
+progress = Table(
+    PREFIX + "progress",
+    metadata,
+    _run_key(),
+    Column("position", Integer, primary_key=True),
+    Column("item", Integer, primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("done", Double, nullable=False),
+    Column("total", Double),
+)
+
 worker = Table(
     PREFIX + "worker",
     metadata,
@@ -226,6 +248,23 @@ sweep = Table(
     Column("broker", Text, primary_key=True),
     Column("swept_at", Timestamp, nullable=False),
 )
+
+audit = Table(
+    PREFIX + "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("app", Text, nullable=False),
+    Column("at", Timestamp, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text),
+    Column("source", Text, nullable=False),
+    Column("status", Integer),
+    Column("detail", Text),
+    Column("run_id", String(36)),
+)
+Index("ix_pypeline_audit_app", audit.c.app, audit.c.id)
 
 schema = Table(
     PREFIX + "schema",

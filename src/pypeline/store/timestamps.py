@@ -13,7 +13,13 @@ Clock: TypeAlias = "Callable[[], datetime]"
 
 def format_time(moment: datetime) -> str:
     """``2026-01-01T00:00:00.000000Z``; the same form that JSON documents have."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return in_utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """As `format_time`; None of None."""
+    return None if moment is None else format_time(moment)
 
 
 def parse_time(text: str) -> datetime:

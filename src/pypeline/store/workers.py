@@ -45,9 +45,10 @@ _WORKERS = """
         coalesce(clock_at, seen_at), now()
     FROM pypeline_worker WHERE broker = :broker ORDER BY id
 """
+# Concatenated, so that the nodes of a run are not looked up by its id: what is queued has a shorter index.
 _WAITING = """
     SELECT queue, count(*), min(sent_at) FROM pypeline_node
-    WHERE state = 'queued' AND run_id IN (
+    WHERE state = 'queued' AND run_id || '' IN (
         SELECT id FROM pypeline_run WHERE broker = :broker AND app = :app AND state IN ('pending', 'running'))
     GROUP BY queue
 """

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
-from pypeline.store import tables
+from pypeline.store.schedules.tables import metadata
 from pypeline.store.schema import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=tables.metadata,
+    target_metadata=metadata,
     version_table=VERSION_TABLE,
     render_as_batch=True,
     transactional_ddl=True,
