@@ -8,6 +8,8 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pypeline.runs.listing import LIST_FILES
+from pypeline.tasks.attempts.event import copied
 from pypeline.tasks.attempts.output import Output
 from pypeline.tasks.attempts.registry import HandlerMissing
 from pypeline.tasks.attempts.toolbox import Tools
@@ -35,15 +37,26 @@ def generate_tasks(
     staff: PerProcess | None = None,
 ) -> list[ChainedTask]:
     """
-    Register a `ChainedTask` for each handler of the registry; ``perform`` does the attempts.
+    Register and answer a `ChainedTask` for each handler of the registry; ``perform`` does the attempts.
+
+    So does one that it does not answer, for nodes that list files.
 
     ``staff`` is that of a worker with processes, of which one hears what the others do. A handler that
     cannot be imported gets its task as well: its attempts wait, with the reason, until a worker has it.
     """
     for path in registry.paths:
         _try_import(registry, path)
+    # No service registers it, every worker has it; what it lists is never a matter of a plain call.
+    chain(app, LIST_FILES, call=refuse_call, perform=perform, staff=staff)
     return [
-        chain(app, path, call=partial(_call, registry, path), perform=perform, staff=staff)
+        chain(
+            app,
+            path,
+            call=partial(_call, registry, path),
+            call_published=partial(_call_published, registry, path),
+            perform=perform,
+            staff=staff,
+        )
         for path in registry.paths
     ]
 
@@ -60,6 +73,11 @@ def _try_import(registry: Registry, path: str) -> None:
         registry.resolve(path)
     except HandlerMissing as missing:
         logger.warning("%s", missing)
+
+
+def _call_published(registry: Registry, path: str, event: Any) -> Any:
+    """Call a handler with an event over its defaults, as in a run."""
+    return _call(registry, path, {**copied(registry.resolve(path).defaults), **event})
 
 
 def _call(registry: Registry, path: str, *args: Any, **kwargs: Any) -> Any:

@@ -11,7 +11,9 @@ import pytest
 from celery import Celery
 
 from celery_fakes import a_ref
+from pypeline.runs.listing import LIST_FILES
 from pypeline.tasks.attempts.registry import Registry
+from pypeline.tasks.brokers.messages import own_headers
 from pypeline.tasks.chained import ChainedTask
 from pypeline.tasks.generate import generate_tasks
 
@@ -46,6 +48,21 @@ def test_every_handler_gets_a_task_of_its_path(app, shop):
 
     assert [task.name for task in tasks] == [f"{MODULE}.clean", f"{MODULE}.count"]
     assert all(app.tasks[task.name] is task for task in tasks)
+
+
+def test_every_worker_has_what_lists_files_for_nodes_alone(app):
+    performed = []
+
+    assert generate(app, perform=performed.append) == []
+
+    task = app.tasks[LIST_FILES]
+    ref = a_ref()
+    task.push_request(**own_headers(ref))
+    task.run()
+    task.pop_request()
+    assert performed == [ref]
+    with pytest.raises(TypeError, match="for nodes only"):
+        task({"bucket": "another"})
 
 
 def test_tasks_are_bound_to_their_own_application(shop):
