@@ -98,6 +98,11 @@ def succeed(_: Work) -> Outcome:
     return Succeeded("null")
 
 
+def our_threads() -> set[threading.Thread]:
+    """The threads that the package began in this process and that have not ended."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("pypeline-")}
+
+
 def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
     """Return once the condition holds; fail if that takes too long."""
     end = time.monotonic() + timeout

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from pypeline.store.records import AttemptRef
 
-    from pypeline.store.records import AttemptRef
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pypeline.runs.plan import Plan
+    from pypeline.store.records import Ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +32,17 @@ class Dispatcher(Protocol):
 
         Raises DispatchFailed if the broker is away; then some may have been sent.
         """
+
+
+def messages_of(
+    run_id: str, plan: Plan, replacements: Mapping[str, int], ready: Iterable[Ready]
+) -> list[Message]:
+    """The messages of what a transaction of one run queued."""
+    return [
+        Message(
+            ref=AttemptRef(run_id, node.position, node.item, node.attempt),
+            handler=plan.handler(node.position, replacements),
+            queue=plan.steps[node.position].queue,
+        )
+        for node in ready
+    ]

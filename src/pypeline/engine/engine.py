@@ -9,57 +9,29 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from pypeline.engine.dispatcher import Message
+from pypeline.engine.dispatcher import messages_of
 from pypeline.engine.plans import Plans
-from pypeline.errors import DispatchFailed, NotPossible, UnknownNode
+from pypeline.errors import DispatchFailed, NotPossible
 from pypeline.runs.outcome import Failed
 from pypeline.runs.states import Flag
-from pypeline.store.records import AttemptRef, NewRun, WorkerBeat
+from pypeline.store.records import AttemptRef, NewRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from pypeline.engine.dispatcher import Dispatcher
+    from pypeline.engine.dispatcher import Dispatcher, Message
+    from pypeline.engine.identity import Identity
     from pypeline.engine.plans import PlanLoader
     from pypeline.runs.outcome import ErrorInfo, Outcome
     from pypeline.runs.plan import Plan, Step
     from pypeline.runs.states import RunState
     from pypeline.store.base import Store
     from pypeline.store.records import Claim, Ready, Recorded, RunContext
+    from pypeline.store.schedules.records import Fired
     from pypeline.types import JsonObject
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """
-    Who this process is: its worker id, the broker of its messages, the queues that it reads.
-
-    The children of a worker have its worker id. The rest is what a worker tells of itself.
-    """
-
-    worker_id: str
-    broker: str
-    queues: tuple[str, ...] = ()
-    service: str | None = None
-    pool: str = ""
-    concurrency: int = 1
-    version: str = ""
-
-    def beat(self, claims: Mapping[str, datetime]) -> WorkerBeat:
-        """What a worker says of itself; ``claims`` are those since it spoke last."""
-        return WorkerBeat(
-            self.worker_id,
-            self.broker,
-            self.queues,
-            service=self.service,
-            pool=self.pool,
-            concurrency=self.concurrency,
-            version=self.version,
-            claims=claims,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +107,16 @@ class Engine:
             body_hash=body_hash,
         )
         created = self.store.create_run(plan, new)
-        self._send(created.run_id, plan, new.replacements, created.ready)
+        self._send(messages_of(created.run_id, plan, new.replacements, created.ready))
         return created.run_id
+
+    def start_all(self, plan: Plan, payloads: Iterable[JsonObject], *, trigger: str) -> list[str]:
+        """Create a run for each payload, all of them or none, and dispatch them; answers their ids."""
+        broker = self.identity.broker
+        news = [NewRun(str(uuid.uuid4()), payload, trigger, broker) for payload in payloads]
+        created = self.store.create_runs([(plan, new) for new in news])
+        self._send([message for run in created for message in messages_of(run.run_id, plan, {}, run.ready)])
+        return [run.run_id for run in created]
 
     def claim(self, ref: AttemptRef, *, token: str | None = None) -> Work | None:
         """
@@ -169,11 +149,16 @@ class Engine:
         return recorded
 
     def give_back(self, work: Work) -> None:
-        """Hand a running attempt to another worker, uncharged."""
+        """Hand a running attempt to another worker, uncharged; in a flagged run it ends."""
+        run_id = work.claim.ref.run_id
         ready = self.store.give_back(work.claim)
         self.let_go(work.claim.ref)
-        if ready is not None:
-            self.dispatch(work.claim.ref.run_id, (ready,))
+        if ready is None:
+            return
+        if self.store.flagged_among((run_id,)):
+            self.cancel(run_id)
+        else:
+            self.dispatch(run_id, (ready,))
 
     def cancel(self, run_id: str, flag: Flag = Flag.CANCEL) -> RunState:
         """End what waits in a run; what runs is told and may end by itself. Answers the state after."""
@@ -182,11 +167,9 @@ class Engine:
     def retry(self, run_id: str, *, from_node: str | None = None) -> None:
         """Open a finished run again: what did not succeed, and everything from ``from_node`` on."""
         plan = self.plans.of_run(run_id)
-        if from_node is not None and from_node not in plan.dag.positions:
-            raise UnknownNode(plan.pipeline_id, from_node, plan.dag.names)
+        start = None if from_node is None else plan.position(from_node)
         if not self.store.run_state(run_id).is_terminal:
             raise NotPossible(run_id, "it has not finished; cancel it first, or wait for it")
-        start = None if from_node is None else plan.dag.positions[from_node]
         ready = self.store.reset(plan, run_id, from_position=start, broker=self.identity.broker)
         self.dispatch(run_id, ready)
 
@@ -249,15 +232,28 @@ class Engine:
         nodes = tuple(ready)
         if nodes:
             context = self.plans.context(run_id)
-            self._send(run_id, self.plans.of(context), context.replacements, nodes)
+            self._send(messages_of(run_id, self.plans.of(context), context.replacements, nodes))
 
-    def _send(self, run_id: str, plan: Plan, replacements: Mapping[str, int], nodes: Sequence[Ready]) -> None:
-        if not nodes:
+    def dispatch_fired(self, fired: Iterable[Fired]) -> None:
+        """Send what schedules started, after the commit, in one go."""
+        self._send(
+            [
+                message
+                for one in fired
+                if one.run_id and one.plan
+                for message in messages_of(one.run_id, one.plan, {}, one.ready)
+            ]
+        )
+
+    def _send(self, messages: Sequence[Message]) -> None:
+        if not messages:
             return
         try:
-            self._dispatcher.send([_message(run_id, plan, replacements, node) for node in nodes])
+            self._dispatcher.send(messages)
         except DispatchFailed as error:
-            logger.warning("run %s: %s nodes wait for the broker: %s", run_id, len(nodes), error)
+            run_ids = sorted({message.ref.run_id for message in messages})
+            runs = f"run {run_ids[0]}" if len(run_ids) == 1 else f"{len(run_ids)} runs"
+            logger.warning("%s: %s nodes wait for the broker: %s", runs, len(messages), error)
 
     def _work(self, claim: Claim) -> Work:
         context = self.plans.context(claim.ref.run_id)
@@ -280,11 +276,3 @@ class Engine:
         """Renew the lease of this attempt no more: it is recorded, or nobody here can record it."""
         with self._lock:
             self._held.pop(ref, None)
-
-
-def _message(run_id: str, plan: Plan, replacements: Mapping[str, int], ready: Ready) -> Message:
-    return Message(
-        ref=AttemptRef(run_id, ready.position, ready.item, ready.attempt),
-        handler=plan.handler(ready.position, replacements),
-        queue=plan.steps[ready.position].queue,
-    )

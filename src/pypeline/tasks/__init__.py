@@ -5,6 +5,7 @@ Whatever the function does ends in a `pypeline.runs.outcome.Outcome`. This folde
 tasks, messages and worker hooks stand here. It knows the engine and the floors beneath it; it knows no SQL,
 no Flask and no command line.
 
-Its folders know those before them: ``limits`` and ``brokers``, ``attempts``, ``prefork``, ``workers``. The
-doors to them stand beside: what is set in an application, and how handlers become its tasks.
+Its folders know those before them: ``limits`` and ``brokers``, ``attempts``, ``prefork``, ``workers``,
+``scheduling``. The doors to them stand beside: what is set in an application, and how handlers become its
+tasks.
 """

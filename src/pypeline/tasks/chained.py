@@ -10,7 +10,7 @@ from celery.exceptions import Reject
 from celery.utils.imports import instantiate
 
 from pypeline.tasks.attempts.worker import ShuttingDown
-from pypeline.tasks.brokers.messages import HEADER, read_ref
+from pypeline.tasks.brokers.messages import EVENT_HEADER, HEADER, read_ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,7 @@ class ChainedTask(Task):  # type: ignore[type-arg] # generic in its stubs only
     Request = "pypeline.tasks.workers.request:NodeRequest"
 
     call: Callable[..., Any]
+    call_published: Callable[[Any], Any]
     perform: Callable[[AttemptRef], None]
     staff: PerProcess | None = None
     """Whom the request tells what the children of a pool run."""
@@ -50,9 +51,12 @@ class ChainedTask(Task):  # type: ignore[type-arg] # generic in its stubs only
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Do the attempt that the message names, or call the handler as it is."""
         carried = self.request.get(HEADER)
-        if carried is None:
-            return self.call(*args, **kwargs)
-        return self._attempt(carried)
+        if carried is not None:
+            self._attempt(carried)
+            return None
+        if self.request.get(EVENT_HEADER):
+            return self.call_published(*args)
+        return self.call(*args, **kwargs)
 
     def _attempt(self, carried: Any) -> None:
         try:
@@ -72,18 +76,25 @@ def chain(
     *,
     call: Callable[..., Any],
     perform: Callable[[AttemptRef], None],
+    call_published: Callable[[Any], Any] | None = None,
     staff: PerProcess | None = None,
 ) -> ChainedTask:
     """
     Register the `ChainedTask` of a handler: ``call`` is the handler, ``perform`` does an attempt.
 
-    ``staff`` is that of a worker with processes.
+    ``call_published``, by default ``call``, is the handler for an event that was published and is tracked by
+    nothing. ``staff`` is that of a worker with processes.
 
     Where the application has a task of that name, it stays as it is, and only our own messages pass it by.
     """
     theirs = app.tasks.get(name)
     ours_alone = theirs is None or isinstance(theirs, _Generated)
-    attributes = {"call": staticmethod(call), "perform": staticmethod(perform), "staff": staff}
+    attributes = {
+        "call": staticmethod(call),
+        "call_published": staticmethod(call_published or call),
+        "perform": staticmethod(perform),
+        "staff": staff,
+    }
     ours = _register(app, name if ours_alone else _BESIDE + name, call, attributes)
     if theirs is None or ours_alone:
         return ours
@@ -119,7 +130,7 @@ class _ByHeader:
         node = app.tasks[self._ours].start_strategy(app, consumer, **kwargs)
 
         def handle(message: Any, *args: Any, **kwargs: Any) -> Any:
-            if HEADER not in message.headers:
+            if HEADER not in message.headers and EVENT_HEADER not in message.headers:
                 return plain(message, *args, **kwargs)
             message.headers["task"] = self._ours
             return node(message, *args, **kwargs)

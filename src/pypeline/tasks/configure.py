@@ -27,6 +27,9 @@ CONNECTION = {
 }
 """What a worker of ours needs of its application. The rest is set for each `ChainedTask` alone."""
 
+SCHEDULER = "pypeline.celery_beat:SermosScheduler"
+"""The scheduler of ``celery beat``, by the name that Celery finds it by."""
+
 _VISIBILITY = 3600.0
 _UNLIMITED = 7 * 24 * 3600.0
 
@@ -62,6 +65,7 @@ def own_settings(settings: Settings) -> dict[str, Any]:
         "result_backend": settings.result_backend,
         "task_default_queue": settings.default_queue,
         "task_queues": (node_queue(settings.default_queue),),
+        "beat_scheduler": SCHEDULER,
         **_of_transport(broker, settings),
     }
 

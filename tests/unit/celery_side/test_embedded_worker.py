@@ -11,7 +11,7 @@ import pytest
 from celery import Celery
 from celery import _state as celery_state
 
-from celery_fakes import HANDLER, QUEUE, FakeEngine, a_message, a_ref, succeed, wait_until
+from celery_fakes import HANDLER, QUEUE, FakeEngine, a_message, a_ref, our_threads, succeed, wait_until
 from pypeline.errors import DatabaseUnavailable
 from pypeline.runs.outcome import Failed, Succeeded
 from pypeline.tasks.attempts.worker import NodeWorker
@@ -53,10 +53,6 @@ def embedded(
     chain(app, HANDLER, call=call, perform=nodes.perform)
     with EmbeddedWorker(app, queues=[QUEUE], nodes=nodes, **options) as worker:
         yield Embedded(app, nodes, worker)
-
-
-def no_thread_is_left() -> bool:
-    return not any(thread.name.startswith("pypeline-") for thread in threading.enumerate())
 
 
 def test_a_thousand_attempts_are_each_recorded_once():
@@ -223,7 +219,7 @@ def test_what_had_not_begun_is_not_claimed_once_the_worker_stops():
 
 
 def test_a_hanging_handler_is_left_behind_and_its_attempt_given_back(caplog):
-    engine = FakeEngine()
+    engine, others = FakeEngine(), our_threads()
     begun, go_on = threading.Event(), threading.Event()
 
     def hang(_: Any) -> Succeeded:
@@ -240,7 +236,7 @@ def test_a_hanging_handler_is_left_behind_and_its_attempt_given_back(caplog):
     assert engine.given_back == [a_ref(1)]
     assert "did not return within 0.05 s" in caplog.text
     go_on.set()
-    wait_until(no_thread_is_left)
+    wait_until(lambda: our_threads() <= others)
 
 
 def test_a_thread_that_is_stuck_past_its_limit_is_replaced(caplog):
@@ -393,10 +389,10 @@ def test_it_stays_in_process_whatever_the_environment_says(monkeypatch, variable
 
 
 def test_starting_and_stopping_leaves_no_thread_and_no_log_level_behind():
-    level = logging.getLogger("celery.worker.strategy").level
+    level, others = logging.getLogger("celery.worker.strategy").level, our_threads()
 
     with embedded(FakeEngine()):
         assert logging.getLogger("celery.worker.strategy").level == logging.WARNING
 
     assert logging.getLogger("celery.worker.strategy").level == level
-    assert no_thread_is_left()
+    assert our_threads() <= others

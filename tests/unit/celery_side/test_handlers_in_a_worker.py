@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from celery_fakes import QUEUE, FakeEngine, a_message, a_ref, wait_until
+from celery_fakes import QUEUE, FakeEngine, a_message, a_ref, our_threads, wait_until
 from pypeline.runs.outcome import Failed, Postponed, Succeeded
 from pypeline.tasks.attempts.execution import Executor
 from pypeline.tasks.attempts.registry import Registry
@@ -93,7 +93,7 @@ def test_a_handler_that_outlives_its_limit_is_timed_out(handlers):
     reason="under a tracer CPython 3.11 spins while an exception is pending in a thread that blocks",
 )
 def test_a_handler_that_hangs_past_its_limit_is_timed_out_and_the_next_one_runs(handlers, caplog):
-    go_on = threading.Event()
+    go_on, others = threading.Event(), our_threads()
 
     def clean(event: dict[str, Any]) -> str:
         if event["attempt"] == 1:
@@ -108,6 +108,6 @@ def test_a_handler_that_hangs_past_its_limit_is_timed_out_and_the_next_one_runs(
         dispatcher.send([a_message(ref, handler=HANDLER) for ref in attempts])
         engine.wait_for(2)
         go_on.set()
-    wait_until(lambda: not any(thread.name.startswith("pypeline-") for thread in threading.enumerate()))
+    wait_until(lambda: our_threads() <= others)
 
     assert [type(outcome) for _, outcome in engine.recorded] == [Failed, Succeeded]

@@ -9,7 +9,7 @@ import pytest
 
 from plans import chain, plan_of, roots
 from pypeline.engine import Engine
-from pypeline.engine.engine import Identity
+from pypeline.engine.identity import Identity
 from pypeline.engine.sweep import Sweeper
 from pypeline.errors import DatabaseUnavailable, NotPossible, UnknownNode
 from pypeline.runs.outcome import ErrorInfo, Failed, Succeeded
@@ -103,6 +103,18 @@ def test_what_is_given_back_is_sent_again_uncharged(build, store):
     assert again.attempt == 2
     assert store.nodes(run_id, limit=1)[0].tries == 0
     assert not engine.record(work, Succeeded("1")).accepted
+
+
+def test_what_is_given_back_in_a_cancelled_run_ends_with_it(build, store):
+    engine, broker = build(chain(2))
+    run_id = engine.start(chain(2), {}, trigger="cli")
+    work = engine.claim(broker.take()[0])
+    engine.cancel(run_id)
+
+    engine.give_back(work)
+
+    assert broker.take() == []
+    assert store.run_state(run_id) == "cancelled"
 
 
 def test_what_is_given_back_twice_is_sent_once(build):
@@ -207,7 +219,7 @@ def test_the_sweep_ends_what_was_queued_in_a_cancelled_run(build, store, clock):
     run_id = engine.start(plan, {}, trigger="cli")
     first, _ = (engine.claim(ref) for ref in broker.take())
     engine.cancel(run_id)
-    engine.give_back(first)
+    store.give_back(first.claim)
 
     report = Sweeper(engine).sweep()
 

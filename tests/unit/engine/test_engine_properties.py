@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pypeline.engine import Engine, Work
-from pypeline.engine.engine import Identity
+from pypeline.engine.identity import Identity
 from pypeline.engine.sweep import Sweeper, SweepPace
 from pypeline.errors import DispatchFailed, NotPossible
 from pypeline.graph import Dag

@@ -119,6 +119,7 @@ def test_an_echo_reaches_the_real_stream_too(real, output):
 
 
 def test_installing_twice_is_installing_once(real):
+    real_method = logging.Logger.callHandlers
     with stdout_set_to(real):
         capture = Capture()
         capture.install()
@@ -128,7 +129,7 @@ def test_installing_twice_is_installing_once(real):
         assert sys.stdout is first
         capture.uninstall()
         assert sys.stdout is real
-    assert not any(type(handler).__name__ == "_LogKeeper" for handler in logging.getLogger().handlers)
+    assert logging.Logger.callHandlers is real_method
 
 
 def test_uninstalling_leaves_the_streams_that_somebody_else_has_set_since(real):
@@ -246,6 +247,39 @@ def test_a_log_line_with_wrong_arguments_stops_nobody(output):
 
     assert "--- Logging error ---" in output.text()
     assert output.text().endswith("WARNING demo: next\n")
+
+
+def test_outside_of_an_attempt_a_record_goes_where_it_goes_without_us(capsys, output):
+    with keeping_alone():
+        assert not logging.getLogger("demo").hasHandlers()
+        logging.getLogger("demo").warning("seen")
+        with kept_in(output):
+            logging.getLogger("demo").warning("kept")
+
+    assert capsys.readouterr().err == "seen\n"
+    assert len(output.text().splitlines()) == 1
+
+
+def test_where_two_capture_the_first_that_ends_leaves_the_other_its_records(real, output):
+    with stdout_set_to(real):
+        first, second = Capture(), Capture()
+        first.install()
+        second.install()
+        first.uninstall()
+        with kept_in(output):
+            logging.getLogger("demo").warning("kept")
+        second.uninstall()
+
+    assert len(output.text().splitlines()) == 1
+
+
+def test_nothing_is_kept_of_what_is_logged_once_nobody_captures(output):
+    with Capture():
+        pass
+    with kept_in(output):
+        logging.getLogger("demo").warning("too late")
+
+    assert output.text() == ""
 
 
 @contextmanager

@@ -128,7 +128,8 @@ def test_a_result_over_the_limit_says_its_size_the_limit_and_the_remedy():
     with pytest.raises(ResultTooLarge) as caught:
         encode("x" * 2000, limit=1024)
     assert str(caught.value) == (
-        "demo.tasks.clean returned too much: result takes 2,002 bytes of JSON, the limit is 1,024. Raise "
+        "demo.tasks.clean returned too much: result takes 2,002 bytes of JSON, the limit is 1,024. Set "
+        "PYPELINE_RESULT_STORE to a folder or URL that keeps larger ones, raise "
         "PYPELINE_RESULT_LIMIT, or store the data elsewhere and return a reference to it"
     )
 

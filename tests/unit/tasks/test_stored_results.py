@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,12 +111,15 @@ def test_slices_of_slices_are_those_of_a_list(size, cut, again):
 def test_the_results_of_a_run_are_the_stores_with_its_id_bound():
     class Store:
         def result(self, *asked):
-            return asked
+            return json.dumps(asked)
 
-        element_count = elements = result
+        element_count = result
+
+        def elements(self, *asked):
+            yield json.dumps(asked)
 
     bound = StoredResults(Store(), "r1")
 
-    assert bound.result(3) == ("r1", 3)
-    assert bound.element_count(3) == ("r1", 3)
-    assert bound.elements(3, 1, 2) == ("r1", 3, 1, 2)
+    assert bound.result(3) == '["r1", 3]'
+    assert bound.element_count(3) == '["r1", 3]'
+    assert list(bound.elements(3, 1, 2)) == ['["r1", 3, 1, 2]']

@@ -1,14 +1,17 @@
 import logging
+import math
 import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from fractions import Fraction
 
 import pytest
 
+from pypeline.store.records import Progress
 from pypeline.tasks.attempts.output import Output
-from pypeline.tasks.attempts.toolbox import Toolbox, Tools, ToolUnavailable
+from pypeline.tasks.attempts.toolbox import NobodyPublishes, Toolbox, Tools, ToolUnavailable
 
 made = []
 events = []
@@ -185,10 +188,10 @@ def test_an_unknown_tool_is_answered_with_those_that_there_are(toolbox):
     tools = make_tools(toolbox)
 
     with pytest.raises(AttributeError) as caught:
-        _ = tools.publish
+        _ = tools.shovel
     assert str(caught.value) == (
-        "no tool 'publish'; there are: "
-        "bad_closer, broken, cancelled, client, log, nowhere, plain, progress, session"
+        "no tool 'shovel'; there are: bad_closer, broken, cancelled, client, log, nowhere, plain, progress, "
+        "publish, publish_in_batches, session"
     )
     assert dir(tools)[-1] == "session"
     assert getattr(tools, "hammer", None) is None
@@ -206,9 +209,40 @@ def test_the_log_is_kept_with_the_attempt(toolbox):
 
 def test_progress_is_passed_on(toolbox):
     heard = []
-    make_tools(toolbox, on_progress=lambda *progress: heard.append(progress)).progress(3, 10)
+    tools = make_tools(toolbox, on_progress=heard.append)
+    tools.progress(3, 10)
+    tools.progress(Fraction(1, 2))
 
-    assert heard == [(3, 10)]
+    assert heard == [Progress(3.0, 10.0), Progress(0.5)]
+
+
+@pytest.mark.parametrize(("done", "total"), [(math.nan, 1), (1, math.inf), ("many", 2), (None, 1)])
+def test_progress_that_is_no_number_is_an_error_of_the_handlers(toolbox, done, total):
+    with pytest.raises((TypeError, ValueError)):
+        make_tools(toolbox).progress(done, total)
+
+
+class Recorder:
+    """A publisher that answers what it was asked."""
+
+    def publish(self, *args, **kwargs):
+        return args, kwargs
+
+    def publish_in_batches(self, *args, **kwargs):
+        return args, kwargs
+
+
+def test_what_a_handler_publishes_goes_through_its_worker(toolbox):
+    toolbox.publisher = Recorder()
+    tools = make_tools(toolbox)
+
+    assert tools.publish("a.b", {}, track=False) == (("a.b", {}), {"track": False})
+    assert tools.publish_in_batches("a.b", [1], "q") == (("a.b", [1], "q"), {})
+
+
+def test_outside_of_a_worker_publishing_says_where_it_works(toolbox):
+    with pytest.raises(NobodyPublishes, match=r"elsewhere call pypeline\.publish"):
+        make_tools(toolbox).publish("a.b", {})
 
 
 def test_progress_that_nobody_hears_is_no_error(toolbox):

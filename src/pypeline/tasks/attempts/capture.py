@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
 
     from pypeline.tasks.attempts.output import Output
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _current: ContextVar[Output | None] = ContextVar("pypeline_output", default=None)
 
 # Celery's task loggers do not propagate to the root.
-LOGGERS = ("", "celery.task")
+LOGGERS = ("root", "celery.task")
 _STREAMS = ("stdout", "stderr")
 _KEPT = "pypeline_kept"
 
@@ -46,10 +47,8 @@ class Capture:
     attempts go to the real streams too.
     """
 
-    def __init__(self, *, echo: bool = False, loggers: Iterable[str] = LOGGERS) -> None:
+    def __init__(self, *, echo: bool = False) -> None:
         self._echo = echo
-        self._loggers = tuple(loggers)
-        self._handler = _LogKeeper()
         self._streams: dict[str, _Stream] = {}
 
     def install(self) -> None:
@@ -59,13 +58,12 @@ class Capture:
         for name in _STREAMS:
             self._streams[name] = stream = _Stream(getattr(sys, name), echo=self._echo)
             setattr(sys, name, stream)
-        for logger in self._loggers:
-            logging.getLogger(logger).addHandler(self._handler)
+        _listener.begin()
 
     def uninstall(self) -> None:
         """End: put the real streams back, unless somebody has put others in our place since."""
-        for logger in self._loggers:
-            logging.getLogger(logger).removeHandler(self._handler)
+        if self._streams:
+            _listener.end()
         for name, stream in self._streams.items():
             if getattr(sys, name) is stream:
                 setattr(sys, name, stream.real)
@@ -167,18 +165,64 @@ class _Formatter(logging.Formatter):
 _FORMATTER = _Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
-class _LogKeeper(logging.Handler):
-    """Keeps each record of an attempt, once: a record may reach several loggers."""
+class _Listener:
+    """
+    Keeps each record of an attempt, once, while anybody captures.
+
+    It stands around ``Logger.callHandlers`` and is no handler: one at the root would make Flask,
+    ``logging.basicConfig`` and Python's last resort believe that somebody shows what the program logs.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.setFormatter(_FORMATTER)
+        self._lock = threading.Lock()
+        self._users = 0
+        self._keeper = logging.Handler()
+        self._keeper.setFormatter(_FORMATTER)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        output = _current.get()
-        if output is not None and not getattr(record, _KEPT, False):
-            setattr(record, _KEPT, True)
-            _keep(self, record, output)
+    def begin(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._real: Callable[[logging.Logger, logging.LogRecord], None] = logging.Logger.callHandlers
+                # One object, to be known again.
+                self._ours = self._wrapper()
+                logging.Logger.callHandlers = self._ours  # type: ignore[method-assign, assignment]
+
+    def end(self) -> None:
+        """Put the real method back, unless somebody has put another around ours: that goes on to call it."""
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and logging.Logger.callHandlers is self._ours:
+                logging.Logger.callHandlers = self._real  # type: ignore[method-assign, assignment]
+
+    def _wrapper(self) -> Callable[[logging.Logger, logging.LogRecord], None]:
+        real = self._real
+
+        def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
+            output = _current.get()
+            if self._users and output is not None and not _is_kept(record) and _is_heard(logger):
+                setattr(record, _KEPT, True)
+                _keep(self._keeper, record, output)
+            # What is kept needs no last resort.
+            if not _is_kept(record) or logger.hasHandlers():
+                real(logger, record)
+
+        return call_handlers
+
+
+_listener = _Listener()
+
+
+def _is_kept(record: logging.LogRecord) -> bool:
+    return getattr(record, _KEPT, False)
+
+
+def _is_heard(logger: logging.Logger) -> bool:
+    """True where its records reach one of `LOGGERS`."""
+    at: logging.Logger | None = logger
+    while at is not None and at.name not in LOGGERS:
+        at = at.parent if at.propagate else None
+    return at is not None
 
 
 class _Forward(logging.Handler):

@@ -1,16 +1,19 @@
-"""A handler's result as JSON text: only what JSON gives back as it was, and only up to the limit."""
+"""A handler's result as JSON text: only what JSON gives back as it was, and in the row up to the limit."""
 
 from __future__ import annotations
 
 import json
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pypeline.tasks.attempts.output import shortened
 from pypeline.tasks.attempts.results import StoredSequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+MOST_KEPT = 1024**3
+"""The largest result that a result store is given, in bytes: the JSON text is in memory as a whole."""
 
 MAX_DEPTH = 200  # far below where readers of JSON give up, and more than a result needs
 
@@ -29,33 +32,50 @@ class ResultNotJson(UnusableResult):
 
 
 class ResultTooLarge(UnusableResult):
-    """The result is over ``PYPELINE_RESULT_LIMIT``."""
+    """The result is over ``PYPELINE_RESULT_LIMIT``, and no result store is set; or over `MOST_KEPT`."""
+
+
+class ResultNotKept(UnusableResult):
+    """The result store did not take the result."""
 
 
 class ResultNotAList(UnusableResult):
     """A ``forEach`` node maps over the result, and it is no list."""
 
 
-def encode_result(value: object, *, handler: str, limit: int) -> str:
+class Keep(Protocol):
+    """Keeps the JSON text of what is too large for the database. Raises ResultNotKept."""
+
+    def __call__(self, text: str, part: int | None) -> str:
+        """What stands for it in the database; ``part`` is its place in a list that is mapped over."""
+
+
+def encode_result(value: object, *, handler: str, limit: int, keep: Keep | None = None) -> str:
     """
     The JSON text of a result, UTF-8, of at most ``limit`` bytes. The order of a dict is kept.
 
-    Tuples become lists, and so do the results of ``forEach`` nodes. Raises UnusableResult.
+    Tuples become lists, and so do the results of ``forEach`` nodes. For a larger one this is what ``keep``
+    answers. Raises UnusableResult.
     """
-    return _encode(value, "result", handler, limit)
+    return _encode(value, "result", handler, limit, keep)
 
 
-def encode_elements(value: object, *, handler: str, node: str, limit: int) -> tuple[str, ...]:
+def encode_elements(
+    value: object, *, handler: str, node: str, limit: int, keep: Keep | None = None
+) -> tuple[str, ...]:
     """
     The JSON texts of a list that a ``forEach`` node maps over, each of at most ``limit`` bytes.
 
-    Raises UnusableResult, also for anything but a list or tuple.
+    For a larger one it is what ``keep`` answers. Raises UnusableResult, also for anything but a list or
+    tuple.
     """
     if not isinstance(value, (list, tuple, StoredSequence)):
         raise ResultNotAList(
             f"{handler} returned a {_type(value)}: the forEach of node {node!r} needs a list"
         )
-    return tuple(_encode(element, f"result[{i}]", handler, limit) for i, element in enumerate(value))
+    return tuple(
+        _encode(element, f"result[{part}]", handler, limit, keep, part) for part, element in enumerate(value)
+    )
 
 
 class _FaultError(Exception):
@@ -71,26 +91,35 @@ class _TooLargeError(Exception):
     """The value is larger than anybody wants to encode."""
 
 
-def _encode(value: object, name: str, handler: str, limit: int) -> str:
+def _encode(
+    value: object, name: str, handler: str, limit: int, keep: Keep | None, part: int | None = None
+) -> str:
+    most = limit if keep is None else max(limit, MOST_KEPT)
     try:
-        _Scan(limit + _SLACK).value(value)
+        _Scan(most + _SLACK).value(value)
     except _FaultError as fault:
         place = name + _path(fault.keys)
         raise ResultNotJson(f"{handler} returned what JSON cannot hold: {place}: {fault.problem}") from None
     except _TooLargeError:
-        raise _too_large(handler, name, f"over {limit + _SLACK:,}", limit) from None
+        raise _too_large(handler, name, f"over {most + _SLACK:,}", most, keep) from None
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=list)
     size = len(text) if text.isascii() else len(text.encode())
-    if size > limit:
-        raise _too_large(handler, name, f"{size:,}", limit)
-    return text
+    if size <= limit:
+        return text
+    if keep is None or size > most:
+        raise _too_large(handler, name, f"{size:,}", most, keep)
+    return keep(text, part)
 
 
-def _too_large(handler: str, name: str, size: str, limit: int) -> ResultTooLarge:
-    return ResultTooLarge(
-        f"{handler} returned too much: {name} takes {size} bytes of JSON, the limit is {limit:,}. Raise "
-        "PYPELINE_RESULT_LIMIT, or store the data elsewhere and return a reference to it"
-    )
+def _too_large(handler: str, name: str, size: str, most: int, keep: Keep | None) -> ResultTooLarge:
+    remedy = "Store the data elsewhere and return a reference to it"
+    if keep is None:
+        remedy = (
+            "Set PYPELINE_RESULT_STORE to a folder or URL that keeps larger ones, raise "
+            "PYPELINE_RESULT_LIMIT, or store the data elsewhere and return a reference to it"
+        )
+    said = f"{handler} returned too much: {name} takes {size} bytes of JSON, the limit is {most:,}. "
+    return ResultTooLarge(said + remedy)
 
 
 class _Scan:

@@ -87,24 +87,24 @@ def build_event(
     ``defaults`` or the payload: a handler may change what it gets.
     """
     return {
-        **_copied(defaults),
-        **_copied(keys.payload),
+        **copied(defaults),
+        **copied(keys.payload),
         "pipeline_id": keys.pipeline_id,
         "execution_id": keys.execution_id,
         "task_id": keys.task_id,
         "node": step.name,
         "attempt": keys.attempt,
-        "chain_payload": _copied(keys.payload),
+        "chain_payload": copied(keys.payload),
         **_share(step, keys.item, reader),
     }
 
 
-def _copied(value: Any) -> Any:
-    """A deep copy of a JSON value."""
+def copied(value: Any) -> Any:
+    """A deep copy of a JSON value, which a handler may change."""
     if isinstance(value, Mapping):
-        return {key: _copied(child) for key, child in value.items()}
+        return {key: copied(child) for key, child in value.items()}
     if isinstance(value, list):
-        return [_copied(child) for child in value]
+        return [copied(child) for child in value]
     return value
 
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pypeline.errors import DatabaseUnavailable
+from pypeline.errors import DatabaseUnavailable, ResultStoreUnavailable
 from pypeline.runs.outcome import Outcome, Postponed, Succeeded
 from pypeline.tasks.attempts.capture import kept_in
 from pypeline.tasks.attempts.encoding import encode_elements, encode_result
 from pypeline.tasks.attempts.event import Event, EventKeys, Upstream, build_event
 from pypeline.tasks.attempts.failures import ends_the_worker, outcome_of
+from pypeline.tasks.attempts.keeping import Keeper
+from pypeline.tasks.attempts.listing import listing_handler
 from pypeline.tasks.attempts.output import Output
 from pypeline.tasks.attempts.registry import HandlerMissing
 from pypeline.tasks.attempts.results import StoredResults
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from pypeline.engine import Work
+    from pypeline.results import ResultStore
     from pypeline.runs.plan import Step
     from pypeline.store.base import Store
+    from pypeline.tasks.attempts.encoding import Keep
+    from pypeline.tasks.attempts.progress import ProgressReports
     from pypeline.tasks.attempts.registry import Handler, Registry
     from pypeline.tasks.attempts.results import ResultReader
     from pypeline.tasks.limits.timeouts import Limits, Watch
@@ -42,8 +47,9 @@ class Call:
     A handler to be called for one attempt of a step, with all that its arguments are made of.
 
     ``predecessors`` maps the names of the direct predecessors to their positions in ``reader``.
-    ``result_limit`` is in bytes. ``is_map_source`` says that a ``forEach`` node maps over the step's
-    result. ``output`` keeps what the handler prints and logs, and may be read while it runs.
+    ``result_limit`` is in bytes; ``keep`` takes what is larger. ``is_map_source`` says that a ``forEach``
+    node maps over the step's result. ``output`` keeps what the handler prints and logs, and may be read
+    while it runs.
     """
 
     handler: Handler
@@ -53,6 +59,7 @@ class Call:
     reader: ResultReader
     tools: Tools
     result_limit: int
+    keep: Keep | None = None
     is_map_source: bool = False
     output: Output = field(default_factory=Output)
 
@@ -61,32 +68,48 @@ class Executor:
     """
     Calls the handlers of claimed work with what the registry and the store hold.
 
+    Results over ``result_limit`` bytes are kept in ``large``; without it they fail their attempts.
     ``is_cancelled`` answers whether a run, by its id, was cancelled. ``limits`` enforces time limits:
-    Celery's own are not used.
+    Celery's own are not used. ``progress`` hears how far attempts are. ``environment`` holds the keys to the
+    buckets that nodes list.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an attempt may need, by name
         self,
         registry: Registry,
         store: Store,
         *,
         result_limit: int,
+        large: ResultStore | None = None,
         is_cancelled: Callable[[str], bool] | None = None,
         limits: Limits | None = None,
+        progress: ProgressReports | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.limits = limits
+        self._environment = environment or {}
+        self._progress = progress
         self._registry = registry
         self._store = store
         self._result_limit = result_limit
+        self._large = large
         self._is_cancelled = is_cancelled or (lambda _: False)
 
     def __call__(self, work: Work) -> Outcome:
         """How the attempt ended. A handler that is missing here postpones it, uncharged."""
         try:
-            handler = self._registry.resolve(work.handler)
+            handler = self._handler(work)
         except HandlerMissing as missing:
             return Postponed(AGAIN_IN, str(missing))
-        return execute(self._call(work, handler), limits=self.limits, subject=work)
+        outcome = execute(self._call(work, handler), limits=self.limits, subject=work)
+        if self._progress is not None:
+            self._progress.finish(work.claim.ref)
+        return outcome
+
+    def _handler(self, work: Work) -> Handler:
+        if work.step.listing is not None:
+            return listing_handler(work.step.listing, self._environment)
+        return self._registry.resolve(work.handler)
 
     def _call(self, work: Work, handler: Handler) -> Call:
         ref, dag, output = work.claim.ref, work.plan.dag, Output()
@@ -94,6 +117,7 @@ class Executor:
             self._registry.toolbox,
             handler=handler.path,
             output=output,
+            on_progress=None if self._progress is None else partial(self._progress.note, ref),
             is_cancelled=lambda: self._is_cancelled(ref.run_id),
         )
         return Call(
@@ -101,9 +125,10 @@ class Executor:
             step=work.step,
             keys=_event_keys(work),
             predecessors={dag.names[parent]: parent for parent in dag.predecessors[ref.position]},
-            reader=StoredResults(self._store, ref.run_id),
+            reader=StoredResults(self._store, ref.run_id, self._large),
             tools=tools,
             result_limit=self._result_limit,
+            keep=None if self._large is None else Keeper(self._large, work.claim),
             is_map_source=ref.position in work.plan.map_sources,
             output=output,
         )
@@ -139,7 +164,7 @@ def _attempt(call: Call, limits: Limits | None, subject: object) -> Outcome:
         event, keywords = _arguments(call)
         value = _limited(call, limits, subject, lambda watch: _invoke(call, watch, event, keywords))
         return _success(call, value)
-    except DatabaseUnavailable as error:
+    except (DatabaseUnavailable, ResultStoreUnavailable) as error:
         # Before the handler, or in it, as it reads what came before: nobody is charged for that.
         return Postponed(AGAIN_IN, f"its input could not be read: {error}")
     except BaseException as error:
@@ -197,9 +222,9 @@ def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Future[Any]) -> None:
 
 
 def _success(call: Call, value: object) -> Succeeded:
-    handler, limit = call.handler.path, call.result_limit
+    handler, limit, keep = call.handler.path, call.result_limit, call.keep
     # The items of a forEach node whose own results are mapped return one element each.
     if call.is_map_source and call.step.for_each is None:
-        elements = encode_elements(value, handler=handler, node=call.step.name, limit=limit)
+        elements = encode_elements(value, handler=handler, node=call.step.name, limit=limit, keep=keep)
         return Succeeded(None, elements=elements)
-    return Succeeded(encode_result(value, handler=handler, limit=limit))
+    return Succeeded(encode_result(value, handler=handler, limit=limit, keep=keep))

@@ -9,9 +9,12 @@ from itertools import islice
 from reprlib import repr as brief_repr
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
+from pypeline.results import read_whole
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pypeline.results import ResultStore
     from pypeline.store.base import Store
     from pypeline.types import JsonValue
 
@@ -33,14 +36,20 @@ class ResultReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredResults:
-    """The `ResultReader` of one run in a store."""
+    """
+    The `ResultReader` of one run in a store. What is kept in ``large`` is read from there.
+
+    Raises ResultGone and ResultStoreUnavailable for that, and DatabaseUnavailable.
+    """
 
     store: Store
     run_id: str
+    large: ResultStore | None = None
 
     def result(self, position: int) -> str | None:
         """A result as JSON text; None where there is none, or where it is kept in parts."""
-        return self.store.result(self.run_id, position)
+        text = self.store.result(self.run_id, position)
+        return None if text is None else read_whole(text, self.large)
 
     def element_count(self, position: int) -> int | None:
         """How many parts a result has; None where it is not kept in parts."""
@@ -48,7 +57,8 @@ class StoredResults:
 
     def elements(self, position: int, start: int = 0, stop: int | None = None) -> Iterator[str | None]:
         """The JSON texts of the parts from ``start`` to ``stop``; None for a failed or skipped item."""
-        return self.store.elements(self.run_id, position, start, stop)
+        for text in self.store.elements(self.run_id, position, start, stop):
+            yield None if text is None else read_whole(text, self.large)
 
 
 def read_result(reader: ResultReader, position: int) -> Any:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import pkgutil
+from math import isfinite
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from pypeline.config.service_rules import RESERVED_TOOLS
 from pypeline.errors import PypelineError
+from pypeline.store.records import Progress
 from pypeline.tasks.attempts.capture import attempt_logger
 
 if TYPE_CHECKING:
@@ -18,7 +21,17 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_OF_THE_ATTEMPT = ("cancelled", "log", "progress")
+
+class Publisher(Protocol):
+    """Hands single tasks to workers: `pypeline.application.publishing.Publishing`."""
+
+    @property
+    def publish(self) -> Callable[..., str]:
+        """Hand out one task."""
+
+    @property
+    def publish_in_batches(self) -> Callable[..., list[str]]:
+        """Hand out a list in batches."""
 
 
 class ToolUnavailable(PypelineError):  # noqa: N818 - names say what is wrong
@@ -30,6 +43,13 @@ class ToolUnavailable(PypelineError):  # noqa: N818 - names say what is wrong
         super().__init__(f"tool {name!r}: its factory {factory} failed: {type(problem).__name__}: {problem}")
 
 
+class NobodyPublishes(PypelineError):  # noqa: N818
+    """A handler that was called outside of a worker has nobody to publish for it."""
+
+    def __init__(self) -> None:
+        super().__init__("tools.publish works in a worker only; elsewhere call pypeline.publish")
+
+
 class Toolbox:
     """
     The tools of the configuration: name → dotted path of a factory, a function or class without arguments.
@@ -37,11 +57,14 @@ class Toolbox:
     A tool is made when it is first asked for, once per process: a forked child makes its own. What a factory
     gives is the tool; a context manager without ``close()`` is entered, and what that gives is the tool. Safe
     to use from several threads.
+
+    ``publisher`` is who publishes tasks for the handlers of this process; None where nobody does.
     """
 
     def __init__(self, factories: Mapping[str, str]) -> None:
         self._factories = dict(factories)
         self._made: dict[int, _Made] = {}
+        self.publisher: Publisher | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,7 +103,7 @@ class Toolbox:
 
 class Tools:
     """
-    What a handler gets as ``tools``: `log`, `progress`, `cancelled`, and the configuration's tools by name.
+    What a handler gets as ``tools``: what is told here, and the configuration's tools by name.
 
     ``on_progress`` hears of progress, ``is_cancelled`` answers whether the run was cancelled.
     """
@@ -91,7 +114,7 @@ class Tools:
         *,
         handler: str,
         output: Output,
-        on_progress: Callable[[float, float | None], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
         is_cancelled: Callable[[], bool] | None = None,
     ) -> None:
         self._toolbox = toolbox
@@ -114,9 +137,28 @@ class Tools:
         return self._is_cancelled is not None and self._is_cancelled()
 
     def progress(self, done: float, total: float | None = None) -> None:
-        """Say how far the attempt is."""
+        """
+        Say how far the attempt is, as often as you like: it costs a few microseconds, and waits for nothing.
+
+        Raises TypeError and ValueError for what is no number, or not finite.
+        """
+        said = Progress(_number(done), None if total is None else _number(total))
         if self._on_progress is not None:
-            self._on_progress(done, total)
+            self._on_progress(said)
+
+    def publish(self, *args: Any, **kwargs: Any) -> str:
+        """Hand one task to a worker, as `pypeline.publish` does."""
+        return self._publisher().publish(*args, **kwargs)
+
+    def publish_in_batches(self, *args: Any, **kwargs: Any) -> list[str]:
+        """Hand a list to workers in batches, as `pypeline.publish_in_batches` does."""
+        return self._publisher().publish_in_batches(*args, **kwargs)
+
+    def _publisher(self) -> Publisher:
+        publisher = self._toolbox.publisher
+        if publisher is None:
+            raise NobodyPublishes
+        return publisher
 
     def __getattr__(self, name: str) -> Any:
         if name not in self._toolbox.names:
@@ -124,7 +166,7 @@ class Tools:
         return self._toolbox.get(name)
 
     def __dir__(self) -> list[str]:
-        return sorted({*_OF_THE_ATTEMPT, *self._toolbox.names})
+        return sorted({*RESERVED_TOOLS, *self._toolbox.names})
 
 
 class _Made:
@@ -134,6 +176,13 @@ class _Made:
         self.lock = RLock()  # a factory may ask for another tool
         self.tools: dict[str, Any] = {}
         self.closers: list[tuple[str, Callable[[], object]]] = []
+
+
+def _number(value: float) -> float:
+    number = float(value)
+    if not isfinite(number):
+        raise ValueError(f"tools.progress takes finite numbers, not {value!r}")
+    return number
 
 
 def _opened(product: Any) -> tuple[Any, Callable[[], object] | None]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from pypeline.errors import DispatchFailed
 from pypeline.tasks.brokers.lines import line_to
+from pypeline.tasks.brokers.per_thread import PerThread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from pypeline.engine.dispatcher import Message
-    from pypeline.tasks.brokers.lines import Line
 
 _PAUSE = 0.1
 """Seconds before a publish that failed is tried once more: the sweep sends again what stays behind."""
@@ -33,9 +31,7 @@ class CeleryDispatcher:
     """
 
     def __init__(self, app: Celery) -> None:
-        self._app = app
-        self._local = threading.local()
-        self._inherited: list[Line] = []
+        self._lines = PerThread(lambda: line_to(app))
         self._away_until = 0.0
 
     def send(self, messages: Sequence[Message]) -> None:
@@ -56,26 +52,14 @@ class CeleryDispatcher:
 
     def close(self) -> None:
         """Close the connection of the calling thread; the next `send` opens another."""
-        line, self._local.line = getattr(self._local, "line", None), None
-        if line is not None:
-            line.close()
+        self._lines.close()
 
     def _publish(self, left: list[Message]) -> BaseException | None:
         """Publish what is left, taking away what was sent; answers the error that broke it off, if any."""
-        line = self._line()
+        line = self._lines.get()
         try:
             line.publish(left)
         except line.errors as error:
             self.close()
             return error
         return None
-
-    def _line(self) -> Line:
-        line: Line | None = getattr(self._local, "line", None)
-        if line is not None and line.pid != os.getpid():
-            # Made before a fork, it is the parent's: even to forget it would shut the parent's socket.
-            self._inherited.append(line)
-            line = None
-        if line is None:
-            line = self._local.line = line_to(self._app)
-        return line

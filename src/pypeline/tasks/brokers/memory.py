@@ -6,6 +6,7 @@ import threading
 from itertools import count
 from queue import Empty
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from kombu.transport import memory, virtual
 
@@ -30,6 +31,7 @@ class MemoryBroker:
         self.state = virtual.BrokerState()
         self.tags = count(1)
         self._bell = threading.Event()
+        self._channels: WeakSet[Channel] = WeakSet()
 
     def ring(self) -> None:
         """Wake the consumer: there is a message, room for one, or something else to look at."""
@@ -44,6 +46,15 @@ class MemoryBroker:
     def has_messages(self) -> bool:
         """True if a message waits in any queue."""
         return any(queue.qsize() for queue in tuple(self.queues.values()))
+
+    def add_channel(self, channel: Channel) -> None:
+        """Know of a channel on its queues."""
+        self._channels.add(channel)
+
+    def is_idle(self) -> bool:
+        """True if no message waits, and none that was delivered is still to be acknowledged."""
+        # In this order: a message goes from a queue to a channel.
+        return not self.has_messages() and not any(channel.holds() for channel in tuple(self._channels))
 
 
 def memory_settings(broker: MemoryBroker) -> dict[str, Any]:
@@ -63,6 +74,12 @@ class Channel(memory.Channel):
         super().__init__(connection, **kwargs)
         self.broker = connection.broker
         self.queues = self.broker.queues
+        self.broker.add_channel(self)
+
+    def holds(self) -> int:
+        """How many messages it delivered that are not acknowledged."""
+        qos: Any = self.qos
+        return len(qos._delivered) - len(qos._dirty)  # noqa: SLF001 - as its can_consume counts
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
         """Acknowledge a message, and wake the consumer if it may take more now."""
@@ -84,8 +101,7 @@ class Channel(memory.Channel):
     def _ring_if_there_is_room(self) -> None:
         # Half of the prefetched messages at once: a wake-up costs more than a message.
         qos: Any = self.qos
-        unacknowledged = len(qos._delivered) - len(qos._dirty)  # noqa: SLF001 - as its can_consume counts
-        if unacknowledged <= qos.prefetch_count // 2 and self.broker.has_messages():
+        if self.holds() <= qos.prefetch_count // 2 and self.broker.has_messages():
             self.broker.ring()
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 HEADER = "pypeline"
 """The header that tells a node's message from any other: ``[run_id, position, item, attempt]``."""
 
+EVENT_HEADER = "pypeline_event"
+"""The header of a published task that is no node: its one argument is an event without its defaults."""
+
 BODY = '[[], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]'
 """No arguments and nothing to call after: the worker reads what it needs from the database."""
 

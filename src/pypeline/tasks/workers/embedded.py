@@ -71,7 +71,7 @@ class EmbeddedWorker:
         self._app = app
         self._nodes = nodes
         self._queues = sorted(queues)
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self._grace = grace
         self._stopped = True
         self._left = 0
@@ -103,6 +103,24 @@ class EmbeddedWorker:
             self._shut_down(self._grace if grace is None else grace)
         return self._left
 
+    @property
+    def is_idle(self) -> bool:
+        """True while nothing waits for it, and nothing runs."""
+        return self._broker.is_idle()
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues that it reads now, by name."""
+        return tuple(sorted(self._queues))
+
+    def read(self, queues: Iterable[str]) -> None:
+        """Read these queues too. Safe to call from any thread, and for queues that it reads already."""
+        for queue in set(queues).difference(self._queues):
+            self._queues.append(queue)
+            # Its state is not made for two threads: it does this in its own.
+            self._worker.consumer.call_soon(self._worker.consumer.add_task_queue, queue)
+        self._broker.ring()
+
     def _start(self) -> None:
         self._stopped = False
         self._ready = threading.Event()
@@ -120,7 +138,7 @@ class EmbeddedWorker:
             app=self._app,
             hostname=f"embedded-{id(self):x}@localhost",
             pool=DaemonPool,
-            concurrency=self._concurrency,
+            concurrency=self.concurrency,
             prefetch_multiplier=_PREFETCH,
             queues=self._queues,
             ready_callback=lambda _: self._ready.set(),

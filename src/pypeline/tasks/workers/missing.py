@@ -27,8 +27,8 @@ def keep_unknown(app: Celery) -> None:
 
 
 def refuse_call(*_: Any, **__: Any) -> NoReturn:
-    """What a plain call of `ANY_HANDLER` does."""
-    raise TypeError(f"{ANY_HANDLER} is for nodes only")
+    """What a plain call does of a task that has no function of the user's."""
+    raise TypeError("this task is for nodes only")
 
 
 class _KeepUnknown(bootsteps.StartStopStep):
