@@ -5,41 +5,67 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from itertools import islice
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pypeline.application import documents, owners
+from pypeline.application.audit import Audit
+from pypeline.application.excerpts import first_nodes, first_parts, is_in_parts
+from pypeline.application.insights import Insights
+from pypeline.application.large_results import DocumentReader
 from pypeline.application.listeners import NOBODY_ASKED, is_alive, listeners_of
-from pypeline.errors import InvalidPayload, NotPossible, UnknownNode
-from pypeline.runs.states import NodeState
+from pypeline.application.publishing import Publishing
+from pypeline.application.schedules import Schedules
+from pypeline.config import Settings
+from pypeline.errors import InvalidPayload, NotPossible
+from pypeline.results import read_whole
+from pypeline.runs.states import NodeState, RunState
 from pypeline.store.records import NODE, RunFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from pypeline.application.listeners import Listeners
     from pypeline.config import Config
     from pypeline.engine import Engine
+    from pypeline.errors import PypelineError
+    from pypeline.results import ResultStore
     from pypeline.runs.plan import Plan
-    from pypeline.runs.states import RunState
     from pypeline.store.records import AttemptRecord, NodeRecord, RunRecord
     from pypeline.types import JsonObject, JsonValue
 
 _FIRST_LOOK = 0.005  # seconds
 _LONGEST_LOOK = 0.1
+_UNFINISHED = frozenset(state for state in RunState if not state.is_terminal)
 
 
 class Application:
     """
-    Start, show, wait for, cancel and retry runs of one configuration.
+    Start, show, wait for, cancel and retry runs of one configuration; ``schedules`` does so by the clock.
 
     ``config`` may be None where runs are only looked at, cancelled or retried: those need no configuration.
+    Results that are too large for the database are read from ``large``. ``audit`` keeps who asked for what,
+    ``insights`` tells of all runs at once.
     """
 
-    def __init__(self, engine: Engine, config: Config | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        config: Config | None,
+        settings: Settings | None = None,
+        *,
+        large: ResultStore | None = None,
+    ) -> None:
         self._engine = engine
         self._store = engine.store
         self._config = config
+        self._large = large
+        self._settings = settings or Settings(folder=Path())
+        self.schedules = Schedules(engine, config, self._settings)
+        self.insights = Insights(engine, config, self._settings, large=large)
+        self.audit = Audit(engine.store)
 
     def invoke(
         self,
@@ -55,13 +81,23 @@ class Application:
 
         Raises UnknownPipeline, InvalidPayload, UnknownNode (of a replacement) and IdempotencyConflict.
         """
-        assert self._config is not None, "invoking needs a configuration"  # noqa: S101 - bootstrap gives one
-        plan = self._config.plan(pipeline_id)
+        config = self._configured()
+        plan = config.plan(pipeline_id)
         replacements = dict(task_replacements or {})
         _check_replacements(plan, replacements)
-        checked = self._config.checked_payload(pipeline_id, {} if payload is None else payload)
+        checked = config.checked_payload(pipeline_id, {} if payload is None else payload)
         body = (idempotency_key, _body_hash(checked, replacements)) if idempotency_key else None
         return self._engine.start(plan, checked, trigger=trigger, replacements=replacements, idempotency=body)
+
+    def publishing(self, before: Callable[[str, str], object] | None = None) -> Publishing:
+        """Who hands single registered tasks to workers, tracked; ``before`` as in `Publishing`."""
+        return Publishing(
+            self._engine,
+            None,
+            self._configured(),
+            default_queue=self._settings.default_queue,
+            before=before,
+        )
 
     def run(self, run_id: str) -> RunRecord:
         """One run as it stands. Raises UnknownRun."""
@@ -74,6 +110,12 @@ class Application:
     def runs(self, wanted: RunFilter | None = None) -> list[RunRecord]:
         """Runs, newest first."""
         return self._store.runs(wanted or RunFilter())
+
+    def unfinished(self, *, limit: int = 100, after: str | None = None) -> list[str]:
+        """The runs on the broker of this process that have not ended, newest first."""
+        ours = self._engine.identity.broker
+        wanted = RunFilter(states=_UNFINISHED, broker=ours, limit=limit, after=after)
+        return [run.run_id for run in self._store.runs(wanted)]
 
     def plan(self, run_id: str) -> Plan:
         """The definition that a run started with. Raises UnknownRun."""
@@ -102,34 +144,65 @@ class Application:
         """What the attempts of a node printed and logged: (attempt, text), oldest first."""
         return self._store.logs(run_id, position, item)
 
-    def result(self, run_id: str, position: int) -> str | None:
-        """A node's result as JSON text; None where it has none, or where `elements` holds it."""
+    def kept_result(self, run_id: str, position: int) -> str | None:
+        """
+        A node's result as it is kept: as JSON text, or as a `Reference` to it.
+
+        None where it has none, or where `kept_elements` holds it.
+        """
         return self._store.result(run_id, position)
 
     def element_count(self, run_id: str, position: int) -> int | None:
         """How many parts a result has; None where it is kept whole."""
         return self._store.element_count(run_id, position)
 
-    def elements(
+    def kept_elements(
         self, run_id: str, position: int, start: int = 0, stop: int | None = None
     ) -> Iterator[str | None]:
-        """The JSON texts of a result that is kept in parts."""
+        """The parts of a result that is kept in parts, each as `kept_result` is."""
         return self._store.elements(run_id, position, start, stop)
 
-    def document(self, run_id: str) -> dict[str, Any]:
-        """A run with its first nodes and their results, as JSON."""
+    def results(self, run_id: str) -> dict[str, JsonValue]:
+        """
+        The final nodes of a run with their results, of any size; None for one that has none.
+
+        Raises ResultGone and ResultStoreUnavailable.
+        """
+        plan = self.plan(run_id)
+        return {plan.dag.names[position]: self._value(run_id, position) for position in plan.sinks}
+
+    def document(self, run_id: str, *, words: Callable[[PypelineError], str] = str) -> dict[str, Any]:
+        """A run with its first nodes and their results, as JSON; ``words`` as in `DocumentReader`."""
         run = self._store.run(run_id)
-        nodes = self._store.nodes(run_id, limit=documents.MOST_NODES + 1)
-        truncated = len(nodes) > documents.MOST_NODES
-        if truncated:
-            nodes = self._nodes_before_items(run_id, nodes)
+        nodes, truncated = first_nodes(self._store, run_id)
         return documents.run_with_nodes(
             run,
             nodes,
-            parts=self._parts(run_id, nodes),
+            parts=first_parts(self._store, run_id, nodes),
             truncated=truncated,
+            reader=DocumentReader(self._large, words=words),
             listeners=self.listeners(run),
         )
+
+    def results_document(self, run_id: str) -> dict[str, Any]:
+        """
+        What a run came to, as JSON; ``status`` is ``pending`` until it has ended.
+
+        Raises UnknownRun, ResultGone and ResultStoreUnavailable.
+        """
+        run = self._store.run(run_id)
+        return documents.results_document(run, self.results(run_id) if run.state.is_terminal else {})
+
+    def version(self, run_id: str) -> str:
+        """
+        A short text that changes whenever a document of the run or of its nodes does. Raises UnknownRun.
+
+        To be asked for before the document: what changes in between is seen with the next question.
+        """
+        version = self._store.run_version(run_id)
+        if not version.has_queued:
+            return version.text
+        return f"{version.text}-{listeners_of(self._store, version, lease=self._engine.lease).mark}"
 
     def listeners(self, run: RunRecord) -> Listeners:
         """Who could take the queued nodes of a run; nobody is asked for where it has none."""
@@ -139,9 +212,69 @@ class Application:
 
     def runs_document(self, wanted: RunFilter) -> dict[str, Any]:
         """A page of runs as JSON; ``next`` is the id to go on after, or null."""
-        page = self._store.runs(wanted)
-        following = page[-1].run_id if len(page) == wanted.limit else None
+        page, last = self.runs_page(wanted)
+        following = None if last is None else last[1]
         return {"runs": [documents.run_document(run) for run in page], "next": following}
+
+    def runs_version(self, wanted: RunFilter) -> str:
+        """As `version`, of what `runs_page` answers."""
+        return self._store.runs_version(replace(wanted, limit=wanted.limit + 1))
+
+    def runs_page(self, wanted: RunFilter) -> tuple[list[RunRecord], tuple[datetime, str] | None]:
+        """Runs, newest first, and ``after_at`` and ``after`` of the page that follows; None at the end."""
+        found = self._store.runs(replace(wanted, limit=wanted.limit + 1))
+        page = found[: wanted.limit]
+        return page, (page[-1].created_at, page[-1].run_id) if len(found) > len(page) else None
+
+    def nodes_page(
+        self,
+        run_id: str,
+        *,
+        limit: int,
+        after: tuple[int, int] | None = None,
+        states: frozenset[NodeState] = frozenset(),
+        items: bool = True,
+        position: int | None = None,
+    ) -> tuple[list[NodeRecord], tuple[int, int] | None]:
+        """
+        Nodes by position and item, and the ``after`` of the page that follows; None at the end.
+
+        The rest is as in `Store.nodes`. Raises UnknownRun.
+        """
+        self._store.run_state(run_id)
+        found = self._store.nodes(
+            run_id, limit=limit + 1, after=after, states=states, items=items, position=position
+        )
+        page = found[:limit]
+        return page, page[-1].place if len(found) > len(page) else None
+
+    def nodes_documents(
+        self,
+        run_id: str,
+        *,
+        limit: int,
+        after: tuple[int, int] | None = None,
+        node: str | None = None,
+        state: NodeState | None = None,
+        words: Callable[[PypelineError], str] = str,
+    ) -> tuple[list[JsonObject], tuple[int, int] | None]:
+        """
+        As `nodes_page`, as JSON: all nodes and items, or those of one node, or in one state.
+
+        ``words`` as in `DocumentReader`. Raises UnknownRun and UnknownNode.
+        """
+        page, last = self.nodes_page(
+            run_id,
+            limit=limit,
+            after=after,
+            states=frozenset() if state is None else frozenset({state}),
+            position=None if node is None else self.plan(run_id).position(node),
+        )
+        parts, reader = first_parts(self._store, run_id, page), DocumentReader(self._large, words=words)
+        is_queued = any(one.state is NodeState.QUEUED for one in page)
+        listeners = self.listeners(self._store.run(run_id)) if is_queued else NOBODY_ASKED
+        made = [documents.node_document(one, parts=parts, reader=reader, listeners=listeners) for one in page]
+        return made, last
 
     def wait(self, run_id: str, *, timeout: float | None = None) -> RunState:
         """
@@ -180,7 +313,7 @@ class Application:
         elif (reason := self._why_it_goes_on(run)) is not None:
             raise NotPossible(run_id, f"it is still going{reason}")
         elif from_node is not None:
-            raise NotPossible(run_id, "it has not finished: retry it without --from first")
+            raise NotPossible(run_id, "it has not finished: retry it without naming a node first")
         else:
             self._engine.take_over(run_id, owner=run.broker)
             # One that had been cancelled before has ended by this.
@@ -193,6 +326,10 @@ class Application:
             return False
         seen = self._store.owner_seen(run.broker)
         return not owners.is_alive(run.broker, seen=seen, lease=self._engine.lease)
+
+    def _configured(self) -> Config:
+        assert self._config is not None, "what is started stands in a configuration"  # noqa: S101 - by the door
+        return self._config
 
     def _why_it_goes_on(self, run: RunRecord) -> str | None:
         """Who still works on an unfinished run, as the end of a sentence; None where nobody does."""
@@ -207,35 +344,20 @@ class Application:
             return f" on {run.broker}, whose workers finish it"
         return None
 
-    def _parts(self, run_id: str, nodes: list[NodeRecord]) -> dict[int, list[JsonValue]]:
-        """The results that are kept in parts; of those with very many parts the first."""
-        return {
-            node.position: self._first_parts(run_id, node.position)
-            for node in nodes
-            if node.item is None
-            and node.state in (NodeState.SUCCESS, NodeState.FAILED)
-            and (node.elements is not None or node.items is not None)
-        }
+    def _value(self, run_id: str, position: int) -> JsonValue:
+        node = self._store.node(run_id, position)
+        if node is None or not is_in_parts(node):
+            return None if node is None else self._loaded(node.result)
+        return [self._loaded(text) for text in self._store.elements(run_id, position)]
 
-    def _nodes_before_items(self, run_id: str, first: list[NodeRecord]) -> list[NodeRecord]:
-        """Where not all fit: the nodes themselves, and the first items that there is room for."""
-        most = documents.MOST_NODES
-        nodes = self._store.nodes(run_id, limit=most, items=False)
-        items = [node for node in first if node.item is not None][: most - len(nodes)]
-        return sorted(
-            [*nodes, *items], key=lambda node: (node.position, NODE if node.item is None else node.item)
-        )
-
-    def _first_parts(self, run_id: str, position: int) -> list[JsonValue]:
-        texts = islice(self._store.elements(run_id, position, 0, documents.MOST_NODES), documents.MOST_NODES)
-        return [None if text is None else json.loads(text) for text in texts]
+    def _loaded(self, text: str | None) -> JsonValue:
+        value: JsonValue = None if text is None else json.loads(read_whole(text, self._large))
+        return value
 
 
 def _check_replacements(plan: Plan, replacements: Mapping[str, int]) -> None:
     for name, index in replacements.items():
-        if name not in plan.dag.positions:
-            raise UnknownNode(plan.pipeline_id, name, plan.dag.names)
-        handlers = plan.steps[plan.dag.positions[name]].handlers
+        handlers = plan.steps[plan.position(name)].handlers
         if not 0 <= index < len(handlers):
             raise InvalidPayload(
                 f"task_replacements: {name} has handlers 0 to {len(handlers) - 1}, not {index}"

@@ -27,11 +27,13 @@ class Part(StrEnum):
     QUEUE = "queue"
     WORKER = "worker"
     SERVICE = "service"
+    SCHEDULER = "scheduler"
+    SCHEDULE = "schedule"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. ``about`` names the queue, worker or service; ``remedy`` says what to do."""
+    """One finding. ``about`` names the queue, worker, service or schedule; ``remedy`` says what to do."""
 
     part: Part
     level: Level
@@ -42,12 +44,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """All findings, with the queues and workers as they are now."""
+    """All findings, with the queues, workers and schedulers as they are now."""
 
     checks: tuple[Check, ...]
     database_answers: bool
     queues: Sequence[Mapping[str, Any]] = ()
     workers: Sequence[Mapping[str, Any]] = ()
+    schedulers: Sequence[Mapping[str, Any]] = ()
 
     @property
     def level(self) -> Level:
@@ -66,4 +69,5 @@ class Checkup:
             "checks": [asdict(check) for check in self.checks],
             "queues": list(self.queues),
             "workers": list(self.workers),
+            "schedulers": list(self.schedulers),
         }

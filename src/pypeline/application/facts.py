@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from pypeline.config import Config
     from pypeline.store.records import QueueRecord, WorkerRecord
+    from pypeline.store.schedules.records import BeatRecord, ScheduleRecord
 
 
 class BrokerRemark(Protocol):
@@ -77,7 +79,7 @@ class DatabaseFacts:
     """
     The database: ``error`` where it cannot be used, which tells from ``answers`` why.
 
-    ``ahead`` is how many seconds this host's clock is ahead of it.
+    ``now`` is its time, which this host's clock is so many seconds ``ahead`` of.
     """
 
     url: str
@@ -87,6 +89,9 @@ class DatabaseFacts:
     ahead: float = 0.0
     workers: Sequence[WorkerRecord] = ()
     queues: Sequence[QueueRecord] = ()
+    now: datetime | None = None
+    schedules: Sequence[ScheduleRecord] = ()
+    beats: Sequence[BeatRecord] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pypeline.application.checks import Check, Checkup, Level, Part
+from pypeline.application.judging_schedules import judge_schedules, scheduler_document, task_queues
 from pypeline.application.judging_workers import MOST_SKEW, judge_services, judge_workers, worker_document
 from pypeline.application.listeners import is_alive
 
@@ -27,19 +28,22 @@ def judge(facts: Facts) -> Checkup:
     else:
         text = "none is set: runs are embedded, in the process that starts them, and need no worker"
         checks.append(Check(Part.BROKER, Level.OK, text))
+    if facts.database.error is None:
+        checks += judge_schedules(facts)
     return Checkup(
         tuple(checks),
         facts.database.answers,
         queues=[] if facts.broker is None else [_queue_document(facts, name) for name in queue_names(facts)],
         workers=[worker_document(worker) for worker in facts.database.workers],
+        schedulers=[scheduler_document(beat) for beat in facts.database.beats],
     )
 
 
 def queue_names(facts: Facts) -> list[str]:
-    """The queues that the configuration sends to, and those in which nodes wait."""
+    """The queues that configuration and schedules send to, and those in which nodes wait."""
     waiting = {queue.name for queue in facts.database.queues if queue.queued}
     needed = () if facts.config is None else facts.config.sent_to(facts.default_queue)
-    return sorted(waiting.union(needed))
+    return sorted(waiting.union(needed, task_queues(facts)))
 
 
 def longest_limit(config: Config | None) -> float | None:
@@ -100,10 +104,13 @@ def _queues(facts: Facts) -> Iterator[Check]:
     waiting = {queue.name: queue for queue in facts.database.queues}
     at_broker = _at_broker(facts)
     for name in queue_names(facts):
-        yield _queue(facts, name, waiting.get(name), at_broker.get(name))
+        yield judge_queue(facts, name, waiting.get(name), at_broker.get(name))
 
 
-def _queue(facts: Facts, name: str, waiting: QueueRecord | None, found: BrokerQueue | None) -> Check:
+def judge_queue(
+    facts: Facts, name: str, waiting: QueueRecord | None, found: BrokerQueue | None = None
+) -> Check:
+    """What is to be said of a queue: ``waiting`` is what the database knows of it, ``found`` the broker."""
     queued = waiting.queued if waiting else 0
     oldest = waiting.oldest if waiting and waiting.oldest else 0.0
     depth = f"{queued:,} queued" + (f", the oldest for {oldest:,.0f} s" if queued else "")

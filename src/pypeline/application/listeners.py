@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pypeline.store.base import Store
-    from pypeline.store.records import RunRecord, WorkerRecord
+    from pypeline.store.records import RunRecord, RunVersion, WorkerRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,12 @@ class Listeners:
 
     read: frozenset[str] | None = None
     queued: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def mark(self) -> str:
+        """A short text that is another one where these are."""
+        known = (None if self.read is None else sorted(self.read), sorted(self.queued.items()))
+        return hashlib.sha256(repr(known).encode()).hexdigest()[:12]
 
     def why_queued(self, queue: str) -> str:
         """What a node in this queue waits for, in words."""
@@ -38,7 +45,7 @@ NOBODY_ASKED = Listeners()
 """Stands in where it was not looked up."""
 
 
-def listeners_of(store: Store, run: RunRecord, *, lease: float) -> Listeners:
+def listeners_of(store: Store, run: RunRecord | RunVersion, *, lease: float) -> Listeners:
     """Who could take the queued nodes of this run; a worker that is silent for a lease is not counted."""
     if owners.is_embedded(run.broker):
         return NOBODY_ASKED

@@ -1,4 +1,4 @@
-"""What `pypeline doctor` looks at: configuration, database, broker, queues and workers."""
+"""What `pypeline doctor` looks at: configuration, database, broker, queues, workers and schedules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from pypeline.errors import (
     InvalidConfiguration,
     SchemaNotReady,
 )
-from pypeline.store.sql_store import SqlStore, is_missing_file, shown_url
+from pypeline.store.sql_store import SqlStore
+from pypeline.store.urls import is_missing_file, shown_url
 from pypeline.tasks.brokers.report import examine
 from pypeline.tasks.configure import hold_messages
 from pypeline.tasks.workers.pools import POOLS
@@ -28,11 +29,15 @@ if TYPE_CHECKING:
 
     from pypeline.application.checks import Checkup
     from pypeline.config import Config, Settings
+    from pypeline.store.schedules.base import ScheduleStore
+    from pypeline.store.schedules.records import ScheduleRecord
+
+_PAGE = 1000
 
 
 def examine_installation(settings: Settings, config: Path | None = None) -> Checkup:
     """
-    Look at configuration, database, broker, queues and workers, change nothing, and say what to do.
+    Look at configuration, servers, queues, workers and schedules, change nothing, and say what to do.
 
     ``config`` is where the configuration is, by default where the settings say. What is away is a finding.
     """
@@ -71,14 +76,25 @@ def _database_facts(settings: Settings) -> DatabaseFacts:
     try:
         with SqlStore(settings.database_url, app=settings.app_name) as store:
             broker = broker_name(settings)
+            now = store.clock()
             return DatabaseFacts(
                 shown,
                 level=database_level(settings).level,
-                ahead=(datetime.now(UTC) - store.clock()).total_seconds(),
+                ahead=(datetime.now(UTC) - now).total_seconds(),
                 workers=[] if settings.embedded else store.workers(broker),
                 queues=[] if settings.embedded else store.queues(broker),
+                now=now,
+                schedules=_all_schedules(store.schedules),
+                beats=store.schedules.beats(),
             )
     except DatabaseUnavailable as error:
         return DatabaseFacts(shown, answers=False, error=str(error))
     except SchemaNotReady as error:
         return DatabaseFacts(shown, error=str(error))
+
+
+def _all_schedules(store: ScheduleStore) -> list[ScheduleRecord]:
+    found: list[ScheduleRecord] = []
+    while page := store.schedules(limit=_PAGE, after=found[-1].schedule_id if found else ""):
+        found += page
+    return found

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pypeline import __version__
 from pypeline.bootstrap.broker import broker_name
-from pypeline.bootstrap.parts import nothing, wire_engine, wire_executor, wire_registry, wire_threads
+from pypeline.bootstrap.parts import (
+    check_results,
+    nothing,
+    wire_engine,
+    wire_executor,
+    wire_registry,
+    wire_threads,
+)
+from pypeline.bootstrap.publishing import published_by
 from pypeline.config import Settings, find_config, load_config
-from pypeline.engine.engine import Identity
+from pypeline.engine.identity import Identity
 from pypeline.engine.sweep import Sweeper, SweepPace
 from pypeline.errors import DatabaseUnavailable
 from pypeline.store.sql_store import SqlStore
 from pypeline.tasks.attempts.capture import Capture
+from pypeline.tasks.attempts.progress import ProgressReports
 from pypeline.tasks.attempts.worker import NodeWorker
 from pypeline.tasks.brokers.dispatch import CeleryDispatcher
 from pypeline.tasks.limits.alarm import Alarm
@@ -58,16 +67,17 @@ def celery_worker(app: Celery, config: Config | None = None) -> CeleryWorker:
     """
     settings = Settings.load()
     settings.require_database()
+    check_results(settings)
     chosen = config or load_config(find_config(settings), env=settings.environment)
     sys.path.insert(0, str(chosen.folder))
     registry = wire_registry(settings, chosen)
     queues = chosen.queues(settings.worker_name, settings.default_queue)
     return CeleryWorker(
-        chosen, registry, queues, settings.shutdown_grace, partial(_hire, app, settings, registry)
+        chosen, registry, queues, settings.shutdown_grace, partial(_hire, app, settings, chosen, registry)
     )
 
 
-def _hire(app: Celery, settings: Settings, registry: Registry, post: Post) -> Staff:
+def _hire(app: Celery, settings: Settings, config: Config, registry: Registry, post: Post) -> Staff:
     """Who works in a process of a Celery worker."""
     store = SqlStore(settings.database_url, app=settings.app_name)
     dispatcher = CeleryDispatcher(app)
@@ -82,7 +92,9 @@ def _hire(app: Celery, settings: Settings, registry: Registry, post: Post) -> St
             capture.install()
             stack.callback(capture.uninstall)
             stack.callback(registry.toolbox.close)
-            staff = _performers(settings, engine, registry, post)
+            stack.enter_context(published_by(settings, engine, registry, config, app))
+            progress = stack.enter_context(closing(ProgressReports(store.progress.note)))
+            staff = _performers(settings, engine, registry, post, progress)
             stack.callback(staff.close)
         return replace(staff, close=stack.pop_all().close)
 
@@ -114,22 +126,24 @@ def _parent(settings: Settings, engine: Engine, post: Post) -> Staff:
     return Staff(None, upkeep, nothing, foreman=foreman, retire=partial(_retire, engine))
 
 
-def _performers(settings: Settings, engine: Engine, registry: Registry, post: Post) -> Staff:
+def _performers(
+    settings: Settings, engine: Engine, registry: Registry, post: Post, progress: ProgressReports
+) -> Staff:
     """Who performs attempts, and beats and sweeps where that is no parent's task."""
     if post.role is Role.CHILD:
         alarm = Alarm(post.crew.deadlines.slot(post.index))
         execute = wire_executor(
-            settings, engine, registry, alarm, is_cancelled=Flags(engine.store).is_flagged
+            settings, engine, registry, alarm, progress=progress, is_cancelled=Flags(engine.store).is_flagged
         )
         return Staff(NodeWorker(engine, execute, on_claim=ClaimReports(engine)), None, nothing)
     sweeper = Sweeper(engine, SweepPace.within(settings.lease))
     upkeep = Upkeep(engine.beat, sweeper.sweep, early=(sweeper.queue_due,))
     sweeper.on_delay = upkeep.expect
     if post.pool in ("gevent", "eventlet"):
-        execute = wire_executor(settings, engine, registry, GreenLimits(post.pool))
+        execute = wire_executor(settings, engine, registry, GreenLimits(post.pool), progress=progress)
         nodes, close = NodeWorker(engine, execute), nothing
     else:
-        nodes, close = wire_threads(settings, engine, registry)
+        nodes, close = wire_threads(settings, engine, registry, progress=progress)
     return Staff(nodes, upkeep, close, retire=partial(_retire, engine))
 
 

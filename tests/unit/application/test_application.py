@@ -8,11 +8,14 @@ import pytest
 
 from plans import chain, plan_of
 from pypeline.application import Application, owners
+from pypeline.application.audit import audit_document
 from pypeline.engine import Engine
-from pypeline.engine.engine import Identity
-from pypeline.errors import NotPossible
+from pypeline.engine.identity import Identity
+from pypeline.errors import NotPossible, UnknownRun
 from pypeline.runs.outcome import ErrorInfo, Failed, Succeeded
 from pypeline.runs.states import RunState
+from pypeline.store.audit_base import NewAuditEntry
+from pypeline.store.records import NODE, RunFilter
 from pypeline.store.sql_store import SqlStore
 
 GONE = f"memory://{socket.gethostname()}/999999999/1.00/gone"
@@ -147,3 +150,55 @@ def test_the_result_of_an_empty_map_is_an_empty_list(here):
     process.work(of_list(0))
 
     assert results(process.application.document(run_id))["each"] == []
+
+
+def test_a_page_of_runs_says_where_the_next_begins_and_where_there_is_none(store, here):
+    process = here(chain(1))
+    made = [process.start() for _ in range(4)]
+
+    first, last = process.application.runs_page(RunFilter(limit=2))
+    second, end = process.application.runs_page(RunFilter(limit=2, after_at=last[0], after=last[1]))
+
+    assert {run.run_id for run in [*first, *second]} == set(made)
+    assert (len(first), len(second), end) == (2, 2, None)
+
+
+def test_a_page_of_nodes_says_where_the_next_begins_and_where_there_is_none(store, here):
+    process = here(chain(4))
+    run_id = process.start()
+
+    first, last = process.application.nodes_page(run_id, limit=2)
+    second, end = process.application.nodes_page(run_id, limit=2, after=last)
+
+    assert [node.name for node in [*first, *second]] == ["n0", "n1", "n2", "n3"]
+    assert (len(first), last, end) == (2, (1, NODE), None)
+
+
+def test_a_run_of_another_application_has_no_page_of_nodes(store, here, tmp_path):
+    run_id = here(chain(1)).start()
+    with SqlStore(f"sqlite:///{tmp_path / 'runs.db'}", app="other") as other:
+        stranger = Process(other, chain(1), owners.new_owner())
+
+        with pytest.raises(UnknownRun):
+            stranger.application.nodes_page(run_id, limit=9)
+
+
+def test_an_entry_of_the_audit_is_a_document(here):
+    audit = here(chain(1)).application.audit
+    entry = NewAuditEntry("ci", "operator", "run.cancel", "10.0.0.1", target="r1", detail={"why": "late"})
+    audit.settle(audit.note(entry), 202)
+
+    (document,) = [audit_document(record) for record in audit.entries(limit=9)]
+
+    assert document.pop("at").endswith("Z")
+    assert document == {
+        "id": 1,
+        "execution_id": None,
+        "actor": "ci",
+        "role": "operator",
+        "action": "run.cancel",
+        "source": "10.0.0.1",
+        "target": "r1",
+        "detail": {"why": "late"},
+        "status": 202,
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 
@@ -11,8 +12,8 @@ from pypeline.application import Application
 from pypeline.application.listeners import Listeners, listeners_of
 from pypeline.application.outbox import Outbox
 from pypeline.engine import Engine
-from pypeline.engine.engine import Identity
-from pypeline.errors import DispatchFailed, NotPossible
+from pypeline.engine.identity import Identity
+from pypeline.errors import DispatchFailed, NotPossible, UnknownRun
 from pypeline.runs.states import RunState
 from pypeline.store.records import WorkerBeat
 from pypeline.store.sql_store import SqlStore
@@ -158,3 +159,36 @@ def test_a_silent_worker_is_not_counted(store, door):
         queues = staticmethod(store.queues)
 
     assert listeners_of(Silent(), run, lease=30).read == frozenset()
+
+
+def test_the_version_of_a_run_tells_who_reads_the_queue_of_a_node_that_waits(store, door):
+    here = door()
+    run_id = here.start()
+    seen = [(here.application.version(run_id), here.why(run_id))]
+    for change in (
+        lambda: beat(store, "elsewhere"),
+        lambda: beat(store, QUEUE),
+        here.start,
+        lambda: store.forget_worker("w"),
+    ):
+        change()
+        seen.append((here.application.version(run_id), here.why(run_id)))
+
+    assert len({why for _, why in seen}) == 3
+    assert all(one[0] != other[0] for one, other in combinations(seen, 2) if one[1] != other[1])
+
+
+def test_the_version_of_a_run_in_which_nothing_is_queued_asks_for_no_worker(store, door):
+    here = door()
+    run_id = here.start()
+    here.engine.claim(here.sent.messages[0].ref)
+    before = here.application.version(run_id)
+
+    beat(store, QUEUE)
+
+    assert before == here.application.version(run_id) == store.run_version(run_id).text
+
+
+def test_an_unknown_run_has_no_version(door):
+    with pytest.raises(UnknownRun):
+        door().application.version("nope")
