@@ -159,7 +159,12 @@ def worker_process(folder: Path, variables: dict[str, str]) -> Iterator[None]:
     command = [sys.executable, "-m", "celery", "-A", "shop_pipelines", "worker", "-c", "2", "-l", "WARNING"]
     with (folder / "worker.log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **variables}, stdout=log, stderr=log
+            # Two of one name on a host refuse each other's control queue.
+            [*command, "-n", f"{variables['SHOP_QUEUE']}@%h"],
+            cwd=folder,
+            env={**os.environ, **variables},
+            stdout=log,
+            stderr=log,
         )
         try:
             yield

@@ -24,7 +24,7 @@ def test_a_broker_changes_nothing_in_the_results(broker, embedded_results, tmp_p
     stage = stage_in(tmp_path, broker=require_broker(broker), database=postgres_url)
     assert stage.call("db", "upgrade").returncode == 0
 
-    with stage.worker("--name", "documents-worker", "-c", "2"):
+    with stage.worker("--name", "documents-worker", "-c", "2", "-n", f"{stage.queue}@%h"):
         document = stage.json("run", "document-stats")
     stage.forget()
 

@@ -1,0 +1,11 @@
+"""``pypeline.flask.wsgi:app``: the API by itself, for any WSGI server. Importing it makes the application."""
+
+from __future__ import annotations
+
+from pypeline.config import Settings
+from pypeline.flask.installation import Installation
+from pypeline.flask.standalone import standalone
+
+_settings = Settings.load()
+_settings.require_database()
+app = standalone(Installation(_settings))
