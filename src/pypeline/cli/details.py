@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,10 @@ from pypeline.application.documents import why_it_waits
 from pypeline.cli import words
 from pypeline.cli.marks import mark, word
 from pypeline.cli.pretty import pretty
-from pypeline.cli.report import print_report, result_of
+from pypeline.cli.report import print_report, result_of, shown_result
 from pypeline.cli.tables import attempts_table
 from pypeline.errors import UnknownNode
+from pypeline.results import Reference
 from pypeline.runs.states import NodeState
 from pypeline.store.records import NODE
 
@@ -92,6 +92,8 @@ def _print_node_facts(node: NodeRecord, console: Console) -> None:
         line.append(f" in {spent}")
     if node.attempt:
         line.append(f"  attempt {node.attempt}")
+    if node.progress is not None:
+        line.append(f"  {words.progress(node.progress)}")
     line.append(f"  queue {node.queue}", "dim")
     if node.worker is not None:
         line.append(f"  on {node.worker}", "dim")
@@ -110,10 +112,11 @@ def _node(system: System, run_id: str, name: str) -> NodeRecord:
 
 
 def _whole_result(system: System, run_id: str, node: NodeRecord, console: Console) -> str:
-    result = json.loads(node.result) if node.result is not None else None
     if node.item is None:
         result = result_of(system, run_id, node.position)
-    return pretty(result, width=console.width)
+    else:
+        result = None if node.result is None else shown_result(node.result)
+    return str(result) if isinstance(result, Reference) else pretty(result, width=console.width)
 
 
 def _label(node: NodeRecord) -> str:

@@ -12,17 +12,29 @@ from pypeline.errors import (
     InvalidConfiguration,
     InvalidInput,
     MissingExtra,
+    NotPossible,
     PypelineError,
+    ScheduleExists,
     SchemaNotReady,
+    UnknownRun,
+    UnknownSchedule,
 )
 
 _MOST_FINDINGS = 20
 _WORKERS = ("Running pipelines and looking at runs", "workers")
 _EXTRAS = {
-    **dict.fromkeys(("alembic", "celery", "kombu", "networkx", "psutil", "sqlalchemy"), _WORKERS),
+    **dict.fromkeys(("alembic", "celery", "fsspec", "kombu", "networkx", "psutil", "sqlalchemy"), _WORKERS),
     "psycopg": ("PostgreSQL", "postgres"),
+    "gunicorn": ("Serving the API", "web"),
 }
 """Packages that an extra brings: what they are for, and which extra."""
+
+_COMMANDS: dict[type[PypelineError], str] = {
+    UnknownRun: "`pypeline runs` lists them",
+    UnknownSchedule: "`pypeline schedules list` shows them",
+    ScheduleExists: "`pypeline schedules update` changes it",
+}
+"""The command that helps with an error, whose own words are for every door."""
 
 
 class ExitCode(IntEnum):
@@ -60,7 +72,7 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, ModuleNotFoundError) and (package := _package(error)) in _EXTRAS:
         error = MissingExtra(*_EXTRAS[package])
     if isinstance(error, PypelineError):
-        return Failure(_one_line(str(error)), _code_of(error))
+        return Failure("; ".join([_one_line(str(error)), *_help_with(error)]), _code_of(error))
     return Failure(
         f"{type(error).__name__}: {_one_line(str(error)) or 'no message'} (a fault of PypeLine: "
         "PYPELINE_TRACEBACK=1 shows where)",
@@ -90,6 +102,12 @@ class _Findings(Failure):
 
     def format_message(self) -> str:
         return "\n".join([*self._findings, super().format_message()])
+
+
+def _help_with(error: PypelineError) -> list[str]:
+    if isinstance(error, NotPossible) and error.needs_node:
+        return ["`--from NODE` does"]
+    return [command for kind, command in _COMMANDS.items() if isinstance(error, kind)]
 
 
 def _package(error: ModuleNotFoundError) -> str:

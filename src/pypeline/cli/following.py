@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pypeline.cli.failures import ExitCode
+from pypeline.cli.interrupts import Left
 from pypeline.cli.looking import Looker
 from pypeline.cli.outages import Outages
 from pypeline.cli.pace import Pace
@@ -85,8 +85,8 @@ class Follower:
         return ExitCode.TIMED_OUT
 
 
-def watch(system: System, run_id: str, view: View) -> ExitCode:
-    """Show a run of others until it ends, or until nobody works on it any more."""
+def watch(system: System, run_id: str, view: View, heard: Interrupts) -> ExitCode:
+    """Show a run of others until it ends, or until nobody works on it. Ctrl-C raises `Left`."""
     looker = Looker(system, run_id)
     pace = Pace(view.pause)
     outages = Outages(view, run_id)
@@ -109,7 +109,9 @@ def watch(system: System, run_id: str, view: View) -> ExitCode:
 
     with view:
         while (code := outages.survive(step, default=None)) is None:
-            time.sleep(pace.pause)
+            heard.pause(pace.pause)
+            if heard.asked:
+                raise Left(ExitCode.INTERRUPTED)
     return code
 
 

@@ -30,27 +30,32 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.asked = False
-        self._leaving = False
+        self._left: Left | None = None
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of signal handlers
         """A Ctrl-C has come."""
-        if self.asked and not self._leaving:
-            self._leaving = True
-            raise Left(ExitCode.INTERRUPTED)
+        if self.asked:
+            self._leave(ExitCode.INTERRUPTED)
         self.asked = True
 
     def terminate(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of signal handlers
         """A SIGTERM has come."""
-        if not self._leaving:
-            self._leaving = True
-            raise Left(ExitCode.TERMINATED)
+        self._leave(ExitCode.TERMINATED)
 
     def pause(self, seconds: float) -> None:
-        """Wait, but no longer than to a tenth of a second behind the first Ctrl-C."""
+        """Wait, but no longer than to a tenth of a second behind the first Ctrl-C. Raises `Left` again."""
+        if self._left is not None:
+            # One that a signal raises inside a function of SQLite's is taken for the database's.
+            raise self._left
         heard_before = self.asked
         end = time.monotonic() + seconds
         while self.asked == heard_before and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, _REACTION))
+
+    def _leave(self, code: ExitCode) -> None:
+        if self._left is None:
+            self._left = Left(code)
+            raise self._left
 
 
 @contextmanager

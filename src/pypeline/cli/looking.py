@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pypeline.bootstrap import System
     from pypeline.runs.outcome import ErrorInfo
     from pypeline.runs.plan import Plan
-    from pypeline.store.records import NodeRecord, RunRecord
+    from pypeline.store.records import NodeRecord, Progress, RunRecord
 
 FEW = 60
 """Up to so many nodes, all of them are read at each look; items never are."""
@@ -30,7 +30,7 @@ class Row:
     """
     One node as it is shown. ``done`` of ``total`` items have ended, where it has items.
 
-    ``item`` is set where the row stands for one item alone.
+    ``item`` is set where the row stands for one item alone. ``progress`` is what its handler says.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Row:
     error: ErrorInfo | None
     done: int | None = None
     total: int | None = None
+    progress: Progress | None = None
 
     @property
     def label(self) -> str:
@@ -117,4 +118,5 @@ class Looker:
             error=node.error,
             done=None if total is None else total - waiting,
             total=total,
+            progress=node.progress,
         )

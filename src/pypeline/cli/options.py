@@ -41,7 +41,10 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str | N
         raise click.BadParameter(str(error)) from error
 
 
-def _payload(_context: click.Context, _parameter: click.Parameter, text: str) -> JsonObject:
+def read_payload(_context: click.Context, _parameter: click.Parameter, text: str | None) -> JsonObject | None:
+    """The payload that an option names; None where it is not given."""
+    if text is None:
+        return None
     try:
         payload = json.loads(_text_of(text), parse_constant=_refuse_constant)
     except OSError as error:
@@ -98,6 +101,6 @@ payload_option = click.option(
     "--payload",
     metavar="JSON",
     default="{}",
-    callback=_payload,
+    callback=read_payload,
     help="The payload as JSON, as @FILE, or @- for stdin.",
 )

@@ -13,6 +13,7 @@ from rich.text import Text
 from pypeline.cli import words
 from pypeline.cli.columns import aligned
 from pypeline.cli.marks import bar, mark, tally, word
+from pypeline.runs.states import NodeState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ _BAR = 24
 _NARROW = 72
 _STATE = 9  # "cancelled"
 _TIME = 7  # "59m 59s"
+_MOST_SAID = 3
 
 
 class View(Protocol):
@@ -154,6 +156,7 @@ class LineView:
         """Print where the run is, if that has changed."""
         line = f"{snapshot.run.pipeline_id}: {snapshot.run.state.value}, {tally(snapshot.run.counts).plain}"
         line += f"; {snapshot.waits}" if snapshot.waits else ""
+        line += "".join(f"; {said}" for said in _said_by(snapshot.rows))
         passed = self._clock() - self._began
         if self._quiet or line == self._said or passed < self._next:
             return
@@ -209,6 +212,14 @@ def _head(snapshot: Snapshot, console: Console, now: datetime) -> Text:
     return head.append(f"  run {run.run_id[:8]}", "dim")
 
 
+def _said_by(rows: Sequence[Row]) -> list[str]:
+    """What the first few running handlers say of their progress: ``count 1,200 of 3,000``."""
+    telling = [
+        (row, row.progress) for row in rows if row.progress is not None and row.state is NodeState.RUNNING
+    ]
+    return [f"{row.label} {words.progress(progress)}" for row, progress in telling[:_MOST_SAID]]
+
+
 _TELLING = ("failed", "retrying", "running", "queued", "cancelled", "pending", "skipped", "success")
 
 
@@ -224,6 +235,8 @@ def _note(row: Row) -> Text:
     parts = []
     if row.total is not None:
         parts.append(f"{row.done:,} of {row.total:,} items")
+    if row.progress is not None and row.state is NodeState.RUNNING:
+        parts.append(words.progress(row.progress))
     if row.attempt > 1:
         parts.append(f"attempt {row.attempt}")
     if row.error is not None:

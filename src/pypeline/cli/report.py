@@ -13,6 +13,7 @@ from pypeline.cli import words
 from pypeline.cli.failures import ExitCode
 from pypeline.cli.marks import tally
 from pypeline.cli.tables import errors_list, nodes_table, results_list, run_line, shown_id
+from pypeline.results import Reference, is_reference
 from pypeline.runs.states import NodeState, RunState
 
 if TYPE_CHECKING:
@@ -101,23 +102,35 @@ def errors_of(system: System, run_id: str) -> list[tuple[str, ErrorInfo]]:
     ]
 
 
-def final_results(system: System, run_id: str) -> dict[str, JsonValue]:
-    """The results of the nodes that nothing follows, by name: the first few that have one."""
+def final_results(system: System, run_id: str) -> dict[str, JsonValue | Reference]:
+    """The results of the nodes that nothing follows, by name, as `result_of` tells: a few that have one."""
     plan = system.application.plan(run_id)
     found = {plan.dag.names[at]: result_of(system, run_id, at) for at in plan.sinks[:_MOST_RESULTS]}
     return {name: result for name, result in found.items() if result is not None}
 
 
-def result_of(system: System, run_id: str, position: int) -> JsonValue:
-    """The result at a position; of one with very many elements the first."""
-    text = system.application.result(run_id, position)
+def result_of(system: System, run_id: str, position: int) -> JsonValue | Reference:
+    """The result at a position, or where it is if it is large; of one with very many elements the first."""
+    text = system.application.kept_result(run_id, position)
     if text is not None:
-        value: JsonValue = json.loads(text)
-        return value
+        return shown_result(text)
     if system.application.element_count(run_id, position) is None:
         return None
-    parts = islice(system.application.elements(run_id, position, 0, _MOST_ELEMENTS), _MOST_ELEMENTS)
-    return [None if part is None else json.loads(part) for part in parts]
+    parts = system.application.kept_elements(run_id, position, 0, _MOST_ELEMENTS)
+    return [_shown_part(part) for part in islice(parts, _MOST_ELEMENTS)]
+
+
+def shown_result(text: str) -> JsonValue | Reference:
+    """What a stored text holds; of a large result where it is, as nobody reads it in a terminal."""
+    if is_reference(text):
+        return Reference.of(text)
+    value: JsonValue = json.loads(text)
+    return value
+
+
+def _shown_part(text: str | None) -> JsonValue:
+    shown = None if text is None else shown_result(text)
+    return str(shown) if isinstance(shown, Reference) else shown
 
 
 def _next_steps(system: System, run: RunRecord, console: Console) -> list[str]:

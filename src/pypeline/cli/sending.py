@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pypeline.cli.progress import View
     from pypeline.cli.wishes import Run, Wishes
 
-_ACCEPTED = "accepted; the broker does not answer, a worker will start it once it does"
+ACCEPTED = "accepted; the broker does not answer, a worker will start it once it does"
 _AFTER_LEAVING = "the workers go on cancelling it"
 
 
@@ -43,7 +43,7 @@ def run_there(run: Run, wishes: Wishes) -> ExitCode:
 def _begin(run: Run, view: View) -> str:
     run_id = run.begin()
     if run.system.outbox.problem is not None:
-        view.say(f"run {run_id}: {_ACCEPTED}")
+        view.say(f"run {run_id}: {ACCEPTED}")
     return run_id
 
 

@@ -1,8 +1,9 @@
-"""Becoming a worker: what has to be right before, and Celery's own command after."""
+"""Becoming a worker or a scheduler: what has to be right before, and Celery's own command after."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FIRST_PAUSE = 0.5  # seconds
-_LONGEST_PAUSE = 10.0
+_LONGEST_PAUSE = 5.0
 
 
-def serve(name: str | None, config: str | None, options: Sequence[str]) -> NoReturn:
+def serve_worker(name: str | None, config: str | None, options: Sequence[str]) -> NoReturn:
     """
     Replace this process by the Celery worker of a service, once the database is there.
 
@@ -30,14 +31,45 @@ def serve(name: str | None, config: str | None, options: Sequence[str]) -> NoRet
     """
     if name is not None:
         os.environ["WORKER_NAME"] = name
+    settings = _checked(config)
+    read_config(None, settings).handlers(settings.worker_name)
+    _check_results(settings)
+    _wait_for_database(settings)
+    _become_celery("worker", [*_with_level(options, settings), *_node_name(options, settings)])
+
+
+def serve_beat(config: str | None, options: Sequence[str]) -> NoReturn:
+    """
+    Replace this process by Celery's beat with our scheduler, once the database is there.
+
+    Raises as `serve_worker` does.
+    """
+    settings = _checked(config)
+    read_config(None, settings)
+    _wait_for_database(settings)
+    _become_celery("beat", _with_level(options, settings))
+
+
+def load_settings(config: str | None) -> Settings:
+    """The settings of a program that this process becomes, which finds ``config`` too."""
     if config is not None:
         os.environ["PYPELINE_CONFIG"] = str(Path(config).absolute())
     settings = Settings.load()
-    _require_broker(settings)
     settings.require_database()
-    read_config(None, settings).handlers(settings.worker_name)
-    _wait_for_database(settings)
-    _become_celery(_with_defaults(options, settings))
+    return settings
+
+
+def _checked(config: str | None) -> Settings:
+    """The settings, where they allow a process that works for others."""
+    settings = load_settings(config)
+    _require_broker(settings)
+    return settings
+
+
+def _check_results(settings: Settings) -> None:
+    from pypeline.bootstrap.parts import check_results  # noqa: PLC0415 - Celery, which a base install lacks
+
+    check_results(settings)
 
 
 def _require_broker(settings: Settings) -> None:
@@ -55,6 +87,8 @@ def _wait_for_database(settings: Settings) -> None:
     while True:
         try:
             with open_system(settings):
+                if pause > _FIRST_PAUSE:
+                    click.echo("the database answers", err=True)
                 return
         except DatabaseUnavailable as error:
             if pause == _FIRST_PAUSE:
@@ -63,19 +97,22 @@ def _wait_for_database(settings: Settings) -> None:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-def _with_defaults(options: Sequence[str], settings: Settings) -> list[str]:
-    given = set(options)
-    chosen = list(options)
-    if not given & {"-l", "--loglevel"}:
-        chosen += ["-l", settings.log_level]
-    if settings.worker_name is not None and not given & {"-n", "--hostname"}:
-        chosen += ["-n", f"{settings.worker_name}@%h"]
-    return chosen
+def _with_level(options: Sequence[str], settings: Settings) -> list[str]:
+    known = {"-l", "--loglevel"}.intersection(options)
+    return [*options, *(() if known else ("-l", settings.log_level))]
 
 
-def _become_celery(options: Sequence[str]) -> NoReturn:
+def _node_name(options: Sequence[str], settings: Settings) -> tuple[str, ...]:
+    if {"-n", "--hostname"}.intersection(options):
+        return ()
+    # Not Celery's own default: RabbitMQ lets one worker of a name in, and other applications have it too.
+    name = settings.worker_name or re.sub(r"[^\w.-]", "-", settings.app_name)
+    return "-n", f"{name}@%h"
+
+
+def _become_celery(command: str, options: Sequence[str]) -> NoReturn:
     # A new program, not a call: pools of greenlets patch the standard library before anything imports it.
-    command = [sys.executable, "-m", "celery", "-A", "pypeline.celery", "worker", *options]
+    program = [sys.executable, "-m", "celery", "-A", "pypeline.celery", command, *options]
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, program)  # noqa: S606 - no shell is wanted

@@ -13,6 +13,8 @@ from pypeline.application.listeners import NOBODY_ASKED
 from pypeline.cli import words
 from pypeline.cli.columns import aligned
 from pypeline.cli.marks import mark, tally, word
+from pypeline.results import Reference, is_reference
+from pypeline.runs.states import NodeState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -115,7 +117,7 @@ def attempts_table(attempts: Iterable[AttemptRecord], names: Mapping[int, str], 
     return aligned(header, rows, width=console.width, right=frozenset({1, 3}), elastic=(5, 0))
 
 
-def results_list(results: Mapping[str, JsonValue], console: Console) -> RenderableType:
+def results_list(results: Mapping[str, JsonValue | Reference], console: Console) -> RenderableType:
     """The final results, a line for each key; `show --node` has them whole."""
     width = min(console.width, _RESULT_COLUMNS) - 2
     parts: list[RenderableType] = []
@@ -125,7 +127,9 @@ def results_list(results: Mapping[str, JsonValue], console: Console) -> Renderab
     return Group(*parts)
 
 
-def _result_lines(result: JsonValue, width: int) -> list[str]:
+def _result_lines(result: JsonValue | Reference, width: int) -> list[str]:
+    if isinstance(result, Reference):
+        return [str(result)]
     if not isinstance(result, dict):
         return [words.compact(result, limit=width)]
     keys = [words.shortened(key, width // 3) for key in list(result)[:_MOST_KEYS]]
@@ -141,15 +145,21 @@ def _result_lines(result: JsonValue, width: int) -> list[str]:
 def _said(node: NodeRecord, listeners: Listeners) -> Text:
     if (why := why_it_waits(node, listeners)) is not None:
         return Text(" ".join(why.split()), "dim")
+    if node.progress is not None and node.state is NodeState.RUNNING:
+        return Text(words.progress(node.progress), "dim")
     if node.error is not None:
         return Text(_shown_error(node.error))
-    if node.result == "null":
-        return Text("")
     if node.result is not None:
-        return Text(words.shortened(node.result, _RESULT_WIDTH))
+        return _said_result(node.result)
     if node.items is not None:
         return Text(words.counted(node.items, "item"), "dim")
     return Text("" if node.elements is None else f"a list of {node.elements:,}", "dim")
+
+
+def _said_result(text: str) -> Text:
+    if is_reference(text):
+        return Text(Reference.of(text).amount, "dim")
+    return Text("" if text == "null" else words.shortened(text, _RESULT_WIDTH))
 
 
 def _error(alike: Sequence[tuple[str, ErrorInfo]]) -> RenderableType:

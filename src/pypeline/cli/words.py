@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pypeline.store.records import Progress
     from pypeline.types import JsonValue
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_AGES = {"m": _MINUTE, "h": _HOUR, "d": _DAY, "w": 7 * _DAY}
+_AGE = re.compile(r"(\d{1,9})([mhdw])")
+_CENTURY = 36_525 * _DAY
 
 
 def duration(seconds: float) -> str:
@@ -54,6 +59,16 @@ def counted(number: int, word: str) -> str:
     return f"{number:,} {word[:-1]}ies" if word.endswith("ry") else f"{number:,} {word}s"
 
 
+def progress(said: Progress) -> str:
+    """``1,200 of 3,000``, or ``1,200 done`` where nobody knows of how many."""
+    done = _number(said.done)
+    return f"{done} done" if said.total is None else f"{done} of {_number(said.total)}"
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.4g}"
+
+
 def compact(value: JsonValue, *, limit: int) -> str:
     """The value as JSON on one line, in at most ``limit`` characters."""
     # A long list is cut before it is written: it may have a million elements.
@@ -78,3 +93,12 @@ def seconds_of(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise ValueError(f"{text!r} is no duration: write seconds, such as 30, or 5m, or 2h")
     return seconds
+
+
+def age_of(text: str) -> float:
+    """The seconds of an age: ``90m``, ``12h``, ``30d``, ``2w``. Raises ValueError."""
+    found = _AGE.fullmatch(text.strip().lower())
+    seconds = int(found[1]) * _AGES[found[2]] if found else 0
+    if not 0 < seconds <= _CENTURY:
+        raise ValueError(f"{text!r} is no age: write a number with its unit, such as 90m, 12h, 30d or 2w")
+    return float(seconds)

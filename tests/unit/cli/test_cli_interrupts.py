@@ -36,6 +36,17 @@ def test_sigterm_leaves_at_once():
     assert not heard.asked
 
 
+def test_leaving_that_was_swallowed_is_raised_again_at_the_next_pause():
+    with interrupts() as heard:
+        with pytest.raises(Left) as swallowed:
+            signal.raise_signal(signal.SIGTERM)
+
+        with pytest.raises(Left) as left:
+            heard.pause(60)
+
+    assert left.value is swallowed.value
+
+
 def test_signals_are_given_back():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 

@@ -15,7 +15,7 @@ from pypeline.cli.marks import bar, mark, tally
 from pypeline.cli.progress import LineView, LiveView, live_picture, view_for
 from pypeline.runs.outcome import ErrorInfo
 from pypeline.runs.states import NodeState, RunState
-from pypeline.store.records import RunRecord
+from pypeline.store.records import Progress, RunRecord
 
 NOW = datetime.now(UTC)
 
@@ -186,3 +186,27 @@ def test_a_live_view_leaves_nothing_behind_but_what_was_said():
     assert view.room == 6
     assert "Cancelling." in screen.file.getvalue()
     assert screen.file.getvalue().rstrip().endswith("\x1b[2K")
+
+
+def test_what_a_running_handler_says_stands_beside_its_node():
+    rows = (
+        row("count", NodeState.RUNNING, progress=Progress(1200.0, 3000.0)),
+        row("crawl", NodeState.RUNNING, progress=Progress(0.5)),
+        row("ended", NodeState.SUCCESS, progress=Progress(9.0, 9.0)),
+    )
+
+    lines = drawn(Snapshot(run_of({NodeState.RUNNING: 2, NodeState.SUCCESS: 1}), rows))
+
+    assert "1,200 of 3,000" in lines[1]
+    assert "0.5 done" in lines[2]
+    assert "9 of 9" not in lines[3]
+
+
+def test_lines_tell_the_progress_of_the_first_few_that_run():
+    screen = console(200)
+    rows = tuple(row(f"n{at}", NodeState.RUNNING, progress=Progress(at, 10)) for at in range(5))
+
+    LineView(screen).show(Snapshot(run_of({NodeState.RUNNING: 5}), rows))
+
+    said = screen.file.getvalue()
+    assert said.endswith("; n0 0 of 10; n1 1 of 10; n2 2 of 10\n")

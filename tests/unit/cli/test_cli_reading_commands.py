@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import sys
 
@@ -122,6 +123,17 @@ def test_a_graph_is_drawn_in_each_format(folder, form):
     assert "all_done" in done.stdout
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_graph_tells_what_a_node_lists(folder, form):
+    listing = 'list: {generator: {type: local, root: /data, path: "${payload.day}", pattern: "*.txt"}}'
+    written = GOOD.replace("list: {handler: cli_reading_tasks.numbers}", listing)
+    (folder / "sermos.yaml").write_text(written)
+
+    drawn = invoke("graph", "demo", "--format", form).stdout
+    # Mermaid has escapes of its own.
+    assert "/data/${payload.day}/*.txt" in html.unescape(drawn.replace("#42;", "*"))
+
+
 def test_graph_offers_what_drawings_there_are():
     (option,) = (one for one in main.commands["graph"].params if one.name == "form")
 
@@ -167,7 +179,7 @@ def test_a_shell_gets_the_script_that_completes(shell):
         ("pypeline va", 1, {"validate"}),
         ("pypeline graph de", 2, {"demo"}),
         ("pypeline runs --pipeline d", 3, {"demo"}),
-        ("pypeline db ", 2, {"upgrade", "current"}),
+        ("pypeline db ", 2, {"upgrade", "current", "prune"}),
         ("pypeline show ", 2, set()),
         ("pypeline graph demo --format s", 4, {"svg"}),
     ],

@@ -88,3 +88,17 @@ def test_a_wait_is_in_seconds_or_has_a_unit(text, seconds):
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(ValueError, match="is no duration"):
         words.seconds_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90m", 5400), ("12h", 43_200), ("30d", 2_592_000), ("2w", 1_209_600), (" 1D ", 86_400)],
+)
+def test_an_age_is_a_number_with_its_unit(text, seconds):
+    assert words.age_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "30", "0d", "-1d", "1.5d", "3 days", "1y", "d", "99999999d"])
+def test_what_is_no_age_is_refused_with_examples(text):
+    with pytest.raises(ValueError, match="such as 90m, 12h, 30d or 2w"):
+        words.age_of(text)

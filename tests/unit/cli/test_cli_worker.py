@@ -40,7 +40,15 @@ def became(tmp_path, monkeypatch):
 
 
 def test_it_becomes_celerys_own_worker(became):
-    assert became() == [sys.executable, "-m", "celery", "-A", "pypeline.celery", "worker", "-l", "INFO"]
+    program = [sys.executable, "-m", "celery", "-A", "pypeline.celery", "worker"]
+
+    assert became()[:-2] == [*program, "-l", "INFO"]
+
+
+def test_without_a_service_the_application_names_the_node(became, monkeypatch):
+    monkeypatch.setenv("PYPELINE_APP", "my shop")
+
+    assert became()[-2:] == ["-n", "my-shop@%h"]
 
 
 def test_a_service_names_the_node_and_the_worker(became):

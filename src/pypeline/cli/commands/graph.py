@@ -59,6 +59,8 @@ def _note(plan: Plan, step: Step) -> str:
     from pypeline.runs.rules import TriggerRule
 
     parts = []
+    if step.listing is not None:
+        parts.append(step.listing.label)
     if step.for_each is not None:
         batches = f" in batches of {step.batch_size}" if step.batch_size > 1 else ""
         parts.append(f"for each of {plan.dag.names[step.for_each]}{batches}")

@@ -58,13 +58,16 @@ def _show(system: System, run_id: str, node: str | None, *, as_json: bool) -> No
 def _watch(system: System, run_id: str, *, quiet: bool) -> int:
     import sys
 
-    from pypeline.cli.failures import ExitCode
     from pypeline.cli.following import watch
+    from pypeline.cli.interrupts import Left, interrupts
     from pypeline.cli.output import console_for
     from pypeline.cli.progress import view_for
 
-    try:
-        return watch(system, run_id, view_for(console_for(sys.stderr), quiet=quiet))
-    except KeyboardInterrupt:
-        # The run goes on elsewhere; nobody wants to see it.
-        raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
+    view = view_for(console_for(sys.stderr), quiet=quiet)
+    # An exception that a signal raises inside a function of SQLite's would be taken for the database's.
+    with interrupts() as heard:
+        try:
+            return watch(system, run_id, view, heard)
+        except Left as left:
+            # The run goes on elsewhere; nobody wants to see it.
+            raise click.exceptions.Exit(left.code) from None

@@ -22,7 +22,7 @@ from pypeline.cli.options import config_option
 )
 @click.option("-P", "--pool", metavar="POOL", help="prefork (default), threads, solo, gevent, eventlet …")
 @click.option("-l", "--loglevel", metavar="LEVEL", help="Else LOG_LEVEL, or INFO.")
-@click.option("-n", "--hostname", metavar="NODE", help="Celery's node name; else SERVICE@HOST.")
+@click.option("-n", "--hostname", metavar="NODE", help="Celery's node name; else SERVICE@HOST, or APP@HOST.")
 @config_option
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- CELERY OPTIONS]")
 def command(  # noqa: PLR0913, PLR0917 - one for each option
@@ -41,8 +41,8 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     It becomes `celery -A pypeline.celery worker`. What stands behind -- is handed to that as it is.
     SIGTERM lets what runs finish; see PYPELINE_SHUTDOWN_GRACE.
     """
-    from pypeline.cli.serving import serve
+    from pypeline.cli.serving import serve_worker
 
     chosen = {"-Q": queues, "-c": concurrency, "-P": pool, "-l": loglevel, "-n": hostname}
     given = [part for option, value in chosen.items() if value is not None for part in (option, str(value))]
-    serve(name, config, [*given, *celery_options])
+    serve_worker(name, config, [*given, *celery_options])

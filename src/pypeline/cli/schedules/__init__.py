@@ -1,0 +1,1 @@
+"""``pypeline schedules``: its options, what it does, and how schedules are printed."""
