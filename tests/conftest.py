@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # No deadline: the time of one example says nothing on a machine that is shared.
-settings.register_profile("dev", max_examples=60, deadline=None)
+settings.register_profile("dev", max_examples=60, deadline=None, print_blob=True)
 settings.register_profile("ci", max_examples=300, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+# Output is as wide as a test says: pytest-xdist tells its processes the width of the terminal.
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture(scope="session")

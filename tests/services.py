@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import psutil
 import psycopg
 import pytest
 
@@ -77,6 +78,20 @@ class PrivatePostgres:
     def kill(self) -> None:
         """Shut down as in a crash: the next start recovers what had reached the disk."""
         self._run("pg_ctl", "-m", "immediate", "-w", "stop")
+
+    @contextmanager
+    def mute(self) -> Iterator[None]:
+        """While entered it takes connections, as the kernel does it, and says nothing."""
+        pid = int((self._data / "postmaster.pid").read_text().split()[0])
+        master = psutil.Process(pid)
+        stopped = [master, *master.children(recursive=True)]
+        for process in stopped:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in stopped:
+                process.resume()
 
     @property
     def runs(self) -> bool:

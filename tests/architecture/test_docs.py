@@ -13,7 +13,7 @@ import pytest
 from pypeline import errors
 from pypeline.cli import main
 from pypeline.config import json_schema
-from pypeline.store.tables import metadata
+from pypeline.store.schedules.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

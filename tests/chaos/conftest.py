@@ -66,6 +66,13 @@ def form(request: pytest.FixtureRequest) -> Form:
     return LONG if request.config.getoption("--chaos-long", default=False) else SHORT
 
 
+@pytest.fixture
+def long_form(form: Form) -> None:
+    """Leave the test out of the short form, which has to stay under five minutes."""
+    if form is not LONG:
+        pytest.skip("in the long form only: --chaos-long")
+
+
 @pytest.fixture(scope="session")
 def network() -> Iterator[Network]:
     with Network() as network:

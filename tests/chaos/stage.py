@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from chaos.history import History
-from chaos.workers import WorkerProcess
+from chaos.workers import BeatProcess, WorkerProcess
 from pypeline import bootstrap
 from pypeline.config import Settings, find_config, load_config
 
@@ -111,6 +111,14 @@ class Stage:
         worker = self._worker(name, host, **environment)
         worker.await_ready()
         return worker
+
+    def scheduler(self, name: str, *, host: str, **environment: str) -> BeatProcess:
+        """A scheduler, ready, with these variables in its environment."""
+        found = BeatProcess(name, self.folder, {**self._environment(self.hosts[host]), **environment})
+        self.workers[name] = found
+        found.start()
+        found.await_ready()
+        return found
 
     def dismiss(self, *names: str) -> None:
         """End these workers at once; without names, all."""

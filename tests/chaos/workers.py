@@ -48,11 +48,10 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Start it, and return at once."""
-        command = [sys.executable, "-m", "celery", "-A", "pypeline.celery", "worker", "-c", "2"]
-        options = ["-Q", "chaos", "-l", "INFO", "-n", f"{self.name}@chaos"]
+        command = [sys.executable, "-m", "celery", "-A", "pypeline.celery"]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, *options],
+                [*command, *self._options(), "-l", "INFO"],
                 env=self._environment,
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
@@ -88,6 +87,10 @@ class WorkerProcess:
         """Its exit code, once it has ended."""
         return self._wait(timeout)
 
+    def _options(self) -> list[str]:
+        """What it is, as Celery's command line says it."""
+        return ["worker", "-c", "2", "-Q", "chaos", "-n", f"{self.name}@chaos"]
+
     def _wait(self, timeout: float) -> int:
         assert self._process is not None
         return self._process.wait(timeout)
@@ -95,6 +98,17 @@ class WorkerProcess:
     def _is_ready(self) -> bool:
         assert self.lives, f"worker {self.name} ended: {self.log.read_text()[-4000:]}"
         return b" ready." in self.log.read_bytes()
+
+
+class BeatProcess(WorkerProcess):
+    """``celery -A pypeline.celery beat``, started and ended as a worker is; it is ready once it fires."""
+
+    def _options(self) -> list[str]:
+        return ["beat"]
+
+    def _is_ready(self) -> bool:
+        assert self.lives, f"scheduler {self.name} ended: {self.log.read_text()[-4000:]}"
+        return b"schedules of the configuration: " in self.log.read_bytes()
 
 
 def await_that(condition: Callable[[], object], what: str | Callable[[], str], *, timeout: float) -> None:

@@ -131,7 +131,7 @@ def test_a_channel_that_the_broker_closed_is_opened_again(rabbit):
     before = waiting(rabbit)
 
     with pytest.raises(amqp.NotFound):
-        dispatcher._line()._channel.queue_declare("there-is-no-such-queue", passive=True)
+        dispatcher._lines.get()._channel.queue_declare("there-is-no-such-queue", passive=True)
     assert send(dispatcher, 2)
 
     wait_until(lambda: waiting(rabbit) == before + 1)

@@ -104,7 +104,13 @@ def application(queue, tmp_path, monkeypatch) -> Iterator[Application]:
 def worker_process(folder: Path, queue: str) -> Iterator[None]:
     command = [sys.executable, "-m", "celery", "-A", "pypeline.celery", "worker", "-c", "2", "-Q", queue]
     with (folder / "worker.log").open("w") as log:
-        process = subprocess.Popen([*command, "-l", "INFO"], cwd=folder, env=dict(os.environ), stderr=log)
+        process = subprocess.Popen(
+            # Two of one name on a host refuse each other's control queue.
+            [*command, "-l", "INFO", "-n", f"{queue}@%h"],
+            cwd=folder,
+            env=dict(os.environ),
+            stderr=log,
+        )
         try:
             yield
         finally:

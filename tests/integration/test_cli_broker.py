@@ -168,7 +168,7 @@ def test_a_run_that_takes_too_long_is_cancelled_and_says_what_it_waited_for(stag
 
 def test_a_node_that_waits_for_a_free_worker_says_among_how_many(own_stage, payload):
     stage = own_stage
-    with stage.worker("--name", "adder", "-c", "1"):
+    with stage.worker("--name", "adder", "-c", "1", "-n", f"{stage.queue}@%h"):
         first = stage.json("run", "waits", "--no-wait", "--payload", json.dumps(payload))
         begun(payload)
         runs = [stage.json("run", "sum", "--no-wait") for _ in range(2)]

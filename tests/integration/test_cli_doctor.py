@@ -47,7 +47,7 @@ def stage(tmp_path_factory, postgres_url):
 @pytest.fixture(scope="module")
 def workers(stage):
     """Of one of the two services, with a pool that cannot end what hangs."""
-    with stage.worker("--name", "fast", "--pool", "threads", "-c", "2"):
+    with stage.worker("--name", "fast", "--pool", "threads", "-c", "2", "-n", f"{stage.queue}@%h"):
         yield
 
 

@@ -221,7 +221,8 @@ def test_a_run_of_success_has_nothing_to_retry(folder, ids):
     done = call(folder, "retry", ids["ends"])
 
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: run {ids['ends']}: ")
+    assert done.stderr.startswith(f"error: run {ids['ends']}: nothing in it failed")
+    assert "--from NODE" in done.stderr
 
 
 def test_a_retry_from_an_unknown_node_is_told(folder, ids):

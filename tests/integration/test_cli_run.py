@@ -97,6 +97,7 @@ NODE_KEYS = {
     "started_at",
     "finished_at",
     "worker",
+    "progress",
     "result",
     "error",
 }

@@ -16,7 +16,8 @@ from pypeline.runs.outcome import ErrorInfo, Failed, Succeeded
 from pypeline.runs.states import Flag, RunState
 from pypeline.store.records import AttemptRef, NewRun, RunFilter, WorkerBeat
 from pypeline.store.schema import upgrade
-from pypeline.store.sql_store import SqlStore, driver_url
+from pypeline.store.sql_store import SqlStore
+from pypeline.store.urls import driver_url
 from services import postgres_database, postgres_server
 
 BROKER = "memory://here"

@@ -14,7 +14,8 @@ from pypeline.runs.outcome import Succeeded
 from pypeline.runs.states import RunState
 from pypeline.store.records import AttemptRef, NewRun, RunFilter, WorkerBeat
 from pypeline.store.schema import upgrade
-from pypeline.store.sql_store import SqlStore, driver_url
+from pypeline.store.sql_store import SqlStore
+from pypeline.store.urls import driver_url
 from services import private_postgres
 
 BROKER = "memory://here"

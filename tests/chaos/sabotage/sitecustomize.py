@@ -25,3 +25,8 @@ if "CHAOS_REPEAT" in os.environ:
     from sabotaged_sending import CeleryDispatcher, repeating
 
     CeleryDispatcher.send = repeating(int(os.environ["CHAOS_REPEAT"]))
+
+if "CHAOS_FIRE" in os.environ:
+    import sabotaged_firing
+
+    sabotaged_firing.stop_at(os.environ["CHAOS_FIRE"], mark=os.environ["CHAOS_MARK"])
