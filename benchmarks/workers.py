@@ -30,7 +30,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "celery", "-A", app, "worker", *options],
                 cwd=folder,
-                env={**os.environ, "PYTHONPATH": _path(), **environment},
+                env=environment_of(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -58,7 +58,11 @@ class Worker:
 
     def peak_memory(self) -> int:
         """The most resident bytes of each process, added up; pages that they share count in each."""
-        return sum(_peak(process.pid) for process in self._tree())
+        return sum(map(peak, self.pids()))
+
+    def pids(self) -> list[int]:
+        """Its processes, the parent first."""
+        return [process.pid for process in self._tree()]
 
     def stop(self) -> None:
         """End it and its children."""
@@ -75,11 +79,13 @@ class Worker:
         return [parent, *parent.children(recursive=True)]
 
 
-def _path() -> str:
-    """Our modules, the handlers among them, before what the user's path says."""
-    return os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+def environment_of(variables: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with those variables; our modules, the handlers among them, come first."""
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, **variables}
 
 
-def _peak(pid: int) -> int:
+def peak(pid: int) -> int:
+    """The most bytes that were resident in a process so far."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))

@@ -1,0 +1,1 @@
+"""Counts of the documents in a bucket."""
