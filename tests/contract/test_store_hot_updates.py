@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from plans import layers
 
 UPDATES = """
@@ -12,16 +14,20 @@ LOWER = (
 )
 
 
-def test_counters_are_lowered_without_writing_to_an_index(postgres, drive):
-    run = drive(postgres, layers(2, 10))
+@pytest.fixture
+def connection(postgres):
+    """A connection to a store whose pages have room: on a full page no update is heap-only."""
     connection = postgres._connections.current()
+    connection.execute("ALTER TABLE pypeline_node SET (fillfactor = 20)")
+    yield connection
+    connection.execute("ALTER TABLE pypeline_node RESET (fillfactor)")
+
+
+def test_counters_are_lowered_without_writing_to_an_index(connection, postgres, drive):
+    run = drive(postgres, layers(2, 10))
 
     with connection.transaction():
-        # The first update moves each row from its full page to one with room.
-        connection.execute(LOWER, [run.run_id])
-        before = connection.execute(UPDATES).fetchone()
         connection.execute(LOWER, [run.run_id])
         after = connection.execute(UPDATES).fetchone()
 
-    assert after[0] - before[0] == 10
-    assert after[1] - before[1] >= 8
+    assert after == (10, 10)

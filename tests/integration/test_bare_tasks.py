@@ -74,6 +74,27 @@ def test_threads_send_side_by_side(app, queue):
     assert len(set(ids)) == 80
 
 
+def test_a_queue_that_is_full_has_each_task_that_is_answered_once(queue):
+    app = app_on(require_broker(RABBITMQ), queue)
+    bare = CeleryTasks(app)
+    with Connection(RABBITMQ) as connection:
+        channel = connection.default_channel
+        channel.queue_declare(
+            queue,
+            durable=True,
+            auto_delete=False,
+            arguments={"x-max-length": 5, "x-overflow": "reject-publish"},
+        )
+        try:
+            with pytest.raises(NotPublished, match="took 5 tasks and no more") as caught:
+                bare.send([BareTask("demo.tasks.clean", {"n": n}, queue) for n in range(8)])
+            found = [message.headers["id"] for message in messages_in(app, queue)]
+        finally:
+            channel.queue_delete(queue)
+
+    assert found == list(caught.value.published)
+
+
 @pytest.mark.parametrize("broker", [RABBITMQ, REDIS])
 def test_a_broker_that_is_away_refuses(broker, queue):
     there, _, rest = broker.rpartition(":")

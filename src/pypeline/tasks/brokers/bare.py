@@ -141,18 +141,24 @@ class _RabbitLine(_ConfirmedLine):
             self._send(task_id, task)
         while self._open:
             self._connection.drain_events(timeout=_CONFIRMED_WITHIN)
+        if unconfirmed:
+            raise MessageNacked("it could not keep the others")
 
     def _listen(self) -> None:
         channel: Any = self._connection.default_channel  # its stubs know of no broker's own
         channel.events["basic_ack"].add(self._confirmed)
-        channel.events["basic_nack"].add(_refused)
+        channel.events["basic_nack"].add(self._refused)
         channel.confirm_select()
 
     def _confirmed(self, number: int, multiple: bool) -> None:  # noqa: FBT001 - py-amqp's
+        for task_id in self._answered(number, multiple):
+            del self._unconfirmed[task_id]
+
+    def _refused(self, number: int, multiple: bool) -> None:  # noqa: FBT001 - py-amqp's
+        # The others are on their way still: to break off here would send those again that are kept.
+        self._answered(number, multiple)
+
+    def _answered(self, number: int, multiple: bool) -> list[str]:  # noqa: FBT001 - py-amqp's
+        """The tasks that the broker speaks of, no longer open."""
         done = [one for one in self._open if one <= number] if multiple else [number]
-        for one in done:
-            del self._unconfirmed[self._open.pop(one)]
-
-
-def _refused(number: int, multiple: bool) -> None:  # noqa: ARG001, FBT001 - py-amqp's
-    raise MessageNacked("the broker could not keep the task")
+        return [self._open.pop(one) for one in done]
