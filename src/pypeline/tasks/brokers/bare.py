@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
     from pypeline.engine.bare import BareTask
 
-_PAUSE = 0.1
+_PAUSES = (0.1, 0.5)
+"""
+Seconds between tries. RabbitMQ refuses messages for a moment where several publishers declare one new quorum
+queue at once: some find it declared before it has a leader.
+"""
+
 _ON_THE_WAY = 200
 """Tasks that are sent before the broker has confirmed the first of them."""
 
@@ -61,11 +66,14 @@ class CeleryTasks:
         self._lines.close()
 
     def _insist(self, unconfirmed: dict[str, BareTask]) -> BaseException | None:
-        """Try twice, under the same ids: should one have arrived after all, its copy can be told."""
-        if self._try(unconfirmed) is None:
-            return None
-        time.sleep(_PAUSE)
-        return self._try(unconfirmed)
+        """Try again under the same ids: should one have arrived after all, its copy can be told."""
+        error = self._try(unconfirmed)
+        for pause in _PAUSES:
+            if error is None:
+                break
+            time.sleep(pause)
+            error = self._try(unconfirmed)
+        return error
 
     def _try(self, unconfirmed: dict[str, BareTask]) -> BaseException | None:
         """Send, taking away what is confirmed. What goes wrong is answered, and ends the connection."""
