@@ -15,6 +15,7 @@ from celery import Celery, _state, signals
 from pypeline import bootstrap
 from pypeline.application.judging import longest_limit
 from pypeline.config import Settings
+from pypeline.logs import write_as_json
 from pypeline.tasks.chained import ChainedTask
 from pypeline.tasks.configure import configure_celery, hold_messages
 from pypeline.tasks.generate import generate_any_handler, generate_tasks
@@ -24,6 +25,8 @@ from pypeline.tasks.workers.request import others_run
 from pypeline.tasks.workers.starting import listen, require_handlers
 
 if TYPE_CHECKING:
+    import logging
+
     from pypeline.config import Config
 
 __all__ = ["ChainedTask", "GenerateCeleryTasks", "app", "configure_celery"]
@@ -97,6 +100,14 @@ def _drop_chatter(sender: Any, **_: Any) -> None:
         sender.options.update(without_gossip=True, without_mingle=True)
 
 
+def _write_as_json(logger: logging.Logger, **_: Any) -> None:
+    write_as_json(logger)
+
+
 app = _Application("pypeline", set_as_current=_nobody_is_current())
-configure_celery(app, Settings.load())
+_settings = Settings.load()
+configure_celery(app, _settings)
 signals.worker_init.connect(_drop_chatter)
+if _settings.log_format == "json":
+    signals.after_setup_logger.connect(_write_as_json)
+    signals.after_setup_task_logger.connect(_write_as_json)

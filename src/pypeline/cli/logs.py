@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+
+from pypeline.logs import JsonFormatter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ def logs_on(console: Console, settings: Settings) -> Iterator[None]:
     handler = _ConsoleLog(console)
     handler.setLevel(settings.log_level if settings.environment.get("LOG_LEVEL") else logging.WARNING)
     if settings.log_format == "json":
-        handler.setFormatter(_JsonFormatter())
+        handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
@@ -47,16 +48,3 @@ class _ConsoleLog(logging.Handler):
             self._console.print(Text(self.format(record)), soft_wrap=True)
         except Exception:  # noqa: BLE001 - as every handler of logging: a bad record stops nobody
             self.handleError(record)
-
-
-class _JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        said = {
-            "time": self.formatTime(record),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            said["exception"] = self.formatException(record.exc_info)
-        return json.dumps(said, ensure_ascii=False)

@@ -23,6 +23,7 @@ from pypeline.errors import InvalidSetting, PypelineError
 from pypeline.flask.access import HEADER
 from pypeline.flask.addresses import require_keys
 from pypeline.flask.installation import NAME
+from pypeline.logs import write_as_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ _BAD_INPUT = 2
 def main() -> None:
     """Serve until SIGTERM or Ctrl-C. Exit code 2 where a setting forbids it."""
     settings = Settings.load()
-    logging.basicConfig(level=settings.log_level, format=Logger.error_fmt, datefmt=Logger.datefmt)
+    _start_log(settings)
     server = Server(settings)
     try:
         require_keys(settings, _hosts(server.cfg))
@@ -97,7 +98,7 @@ def defaults(settings: Settings) -> dict[str, Any]:
         "forwarder_headers": "",
         "control_socket_disable": True,
         "loglevel": settings.log_level.lower(),
-        "logger_class": DiscreetLogger,
+        "logger_class": JsonLogger if settings.log_format == "json" else DiscreetLogger,
         "proc_name": "pypeline-web",
         "when_ready": _end_on_interrupt,
         "post_worker_init": _leave_interrupts_to_the_parent,
@@ -123,6 +124,22 @@ class DiscreetLogger(Logger):  # type: ignore[misc] # gunicorn has no types
         if msg.startswith("Invalid request"):
             msg = re.sub(r"['\"].*", "…", msg, flags=re.DOTALL)
         super().warning(msg, *args, **kwargs)
+
+
+class JsonLogger(DiscreetLogger):
+    """The same, a JSON object a line."""
+
+    def setup(self, cfg: Config) -> None:
+        """Open what the configuration names."""
+        super().setup(cfg)
+        write_as_json(self.error_log)
+        write_as_json(self.access_log)
+
+
+def _start_log(settings: Settings) -> None:
+    logging.basicConfig(level=settings.log_level, format=Logger.error_fmt, datefmt=Logger.datefmt)
+    if settings.log_format == "json":
+        write_as_json(logging.getLogger())
 
 
 def _hosts(cfg: Config) -> Iterator[str | None]:
