@@ -103,7 +103,7 @@ def our_threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name.startswith("pypeline-")}
 
 
-def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
     """Return once the condition holds; fail if that takes too long."""
     end = time.monotonic() + timeout
     while not condition():

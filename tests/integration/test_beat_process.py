@@ -73,7 +73,7 @@ def test_it_fires_what_is_due_and_ends_quickly_without_a_trace(opened, command, 
         took = time.monotonic() - begun
 
     assert code == 0, scheduler.text()
-    assert took < 3
+    assert took < 10
     assert beat_ids(system) == []
     assert not missing(history(system))
     assert not list(shop.folder.glob("celerybeat*"))

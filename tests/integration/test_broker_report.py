@@ -10,7 +10,7 @@ import redis
 from celery import Celery
 from kombu import Connection
 
-from celery_fakes import a_message, a_ref
+from celery_fakes import a_message, a_ref, wait_until
 from pypeline.config.settings import Settings
 from pypeline.tasks.brokers.dispatch import CeleryDispatcher
 from pypeline.tasks.brokers.queues import DEAD_LETTERS, node_queue
@@ -101,9 +101,9 @@ def test_messages_that_wait_and_consumers_that_read_are_counted(rabbit, name, tm
     app = an_app(RABBITMQ, tmp_path)
     CeleryDispatcher(app).send([a_message(a_ref(item), queue=name) for item in range(3)])
 
-    [queue] = examine(app, [name]).queues
-
-    assert (queue.messages, queue.consumers) == (3, 0)
+    # Nobody confirms them: they are there a moment later.
+    wait_until(lambda: examine(app, [name]).queues[0].messages == 3)
+    assert examine(app, [name]).queues[0].consumers == 0
 
 
 def test_a_queue_that_is_missing_stays_missing(rabbit, name, tmp_path):

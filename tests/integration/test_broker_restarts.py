@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import amqp
 import pytest
@@ -54,6 +54,11 @@ def send(dispatcher: CeleryDispatcher, item: int) -> bool:
     return True
 
 
+def waiting(rabbit: PrivateRabbit, queue: str = QUEUE) -> int | None:
+    """The messages of a queue. Nobody confirms those of a dispatcher: they are there a moment later."""
+    return examine(make_app(rabbit.url, QUEUE), [queue]).queues[0].messages
+
+
 def items_in(arrivals: Path) -> set[int]:
     return {int(line.split()[2]) for line in arrivals.read_text().splitlines()}
 
@@ -63,15 +68,17 @@ def test_a_dispatcher_goes_on_after_a_restart_and_after_the_broker_was_wiped(rab
     dispatcher = CeleryDispatcher(app)
 
     assert send(dispatcher, 1)
+    wait_until(lambda: waiting(rabbit) == 1)
     rabbit.restart()
     wait_until(lambda: send(dispatcher, 2))
+    wait_until(lambda: waiting(rabbit) == 2)
     kept = examine(app, [QUEUE]).queues[0]
     rabbit.wipe()
     wait_until(lambda: send(dispatcher, 3))
+    wait_until(lambda: waiting(rabbit) == 1)
     after = examine(app, [QUEUE]).queues[0]
 
-    assert (kept.kind, kept.messages) == ("quorum", 2)
-    assert (after.kind, after.messages) == ("quorum", 1)
+    assert (kept.kind, after.kind) == ("quorum", "quorum")
 
 
 def test_a_worker_reads_on_after_the_broker_was_wiped(rabbit, arrivals):
@@ -125,16 +132,14 @@ def test_a_broker_that_is_short_of_memory_is_left_alone_until_it_takes_messages_
 
 
 def test_a_channel_that_the_broker_closed_is_opened_again(rabbit):
-    app = make_app(rabbit.url, QUEUE)
-    dispatcher = CeleryDispatcher(app)
-    assert send(dispatcher, 1)
-    before = waiting(rabbit)
+    dispatcher = CeleryDispatcher(make_app(rabbit.url, "closed"))
+    dispatcher.send([a_message(a_ref(1), queue="closed")])
 
     with pytest.raises(amqp.NotFound):
         dispatcher._lines.get()._channel.queue_declare("there-is-no-such-queue", passive=True)
-    assert send(dispatcher, 2)
+    dispatcher.send([a_message(a_ref(2), queue="closed")])
 
-    wait_until(lambda: waiting(rabbit) == before + 1)
+    wait_until(lambda: waiting(rabbit, "closed") == 2)
 
 
 def test_a_queue_may_be_deleted_while_its_worker_reads(rabbit, arrivals):
@@ -151,7 +156,3 @@ def test_a_queue_may_be_deleted_while_its_worker_reads(rabbit, arrivals):
         wait_until(lambda: bool(examine(app, ["deleted"]).queues[0].consumers), timeout=60)
         dispatcher.send([a_message(a_ref(7), queue="deleted")])
         wait_until(lambda: 7 in items_in(arrivals), timeout=60)
-
-
-def waiting(rabbit: PrivateRabbit) -> Any:
-    return examine(make_app(rabbit.url, QUEUE), [QUEUE]).queues[0].messages

@@ -138,6 +138,7 @@ def test_a_message_that_comes_back_too_often_becomes_a_dead_letter(connection, n
     app = Celery("dead", broker=BROKER, set_as_current=False)
     run_id = uuid.uuid4().hex
     CeleryDispatcher(app).send([a_message(a_ref(run_id=run_id), queue=name)])
+    wait_until(lambda: waiting(connection, name) == 1)
 
     with connection.channel() as channel:
         wait_until(lambda: send_back(channel, name) > DELIVERY_LIMIT)

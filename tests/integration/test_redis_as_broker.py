@@ -140,14 +140,14 @@ def test_a_redis_that_is_gone_without_a_word_is_noticed(server):
     dispatcher.send([a_message(queue=queue)])
 
     with redis.Redis.from_url(server.url) as client:
-        client.client_pause(5000)
+        client.client_pause(60_000)
         begun = time.monotonic()
         with pytest.raises(DispatchFailed):
             dispatcher.send([a_message(queue=queue)])
         took = time.monotonic() - begun
         client.client_unpause()
 
-    assert took < 4
+    assert took < 20
 
 
 def test_a_client_that_repeats_by_itself_gets_one_message_at_a_time(server):

@@ -51,6 +51,9 @@ pipelines:
 SOON = 2.0
 """Seconds within which an answer has to come while the database is away."""
 
+SLACK = 3.0
+"""Seconds more for a machine that does other things at the same time."""
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory, postgres_url):
@@ -265,13 +268,13 @@ def test_a_database_that_takes_connections_and_says_nothing_is_not_ready(tmp_pat
         assert reply.status == 503
         assert checks["database"]["reason"] == "does not answer within 2 s"
         assert checks["broker"]["ok"]
-    assert took < 2 * (SOON + 1)
+    assert took < 2 * SOON + SLACK
 
 
 def timed(running, path):
     begun = time.monotonic()
     reply = running.call(path)
-    assert time.monotonic() - begun < SOON
+    assert time.monotonic() - begun < SOON + SLACK
     return reply
 
 

@@ -36,7 +36,7 @@ def test_a_handler_that_hangs_in_c_is_killed_at_its_hard_limit_and_times_out(ope
         begun = time.monotonic()
 
         assert finished(system, run) is RunState.FAILED
-        assert 10 < time.monotonic() - begun < 11 + 4
+        assert 5 < time.monotonic() - begun < 20
         assert node_of(system, run).error.message == "timed out after 1 s"
         wait_until(lambda: not psutil.pid_exists(hung), lambda: f"{hung} lives")
 
@@ -51,7 +51,7 @@ def test_a_handler_that_waits_is_interrupted_at_its_soft_limit(opened):
         begun = time.monotonic()
 
         assert finished(system, run) is RunState.FAILED
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 8  # before the hard limit
         assert psutil.pid_exists(child)
 
 
@@ -127,7 +127,7 @@ def test_a_handler_that_does_not_listen_to_a_cancel_is_killed_after_its_grace(op
         begun = time.monotonic()
 
         assert finished(system, run) is RunState.CANCELLED
-        assert 1 <= time.monotonic() - begun < 6
+        assert 1 <= time.monotonic() - begun < 15
         assert node_of(system, run).state is NodeState.CANCELLED
         wait_until(lambda: not psutil.pid_exists(child), lambda: f"{child} lives")
 
