@@ -271,6 +271,26 @@ def test_a_database_that_takes_connections_and_says_nothing_is_not_ready(tmp_pat
     assert took < 2 * SOON + SLACK
 
 
+def test_a_database_that_falls_silent_keeps_no_request(tmp_path):
+    with (
+        private_postgres() as postgres,
+        staged(tmp_path, f"{postgres.url}/postgres") as here,
+        web(tmp_path, here.variables, "--workers", "1", "--", "--threads", "2") as running,
+    ):
+        assert timed(running, "/api/v1/runs").status == 200
+        with postgres.mute():
+            # More often than there are threads: some have an open connection, the others need one.
+            mute = [timed(running, "/api/v1/runs?limit=5") for _ in range(4)]
+            started = running.call("/api/v1/pipelines/invoke/sum", body={"chain_payload": {}})
+            pulse = timed(running, "/healthz")
+        wait_until(lambda: running.call("/api/v1/runs").status == 200)
+        went = running.call("/api/v1/pipelines/invoke/sum", body={"chain_payload": {}})
+
+    assert [reply.status for reply in [*mute, started]] == [503] * 5
+    assert pulse.status == 200
+    assert went.status == 202
+
+
 def timed(running, path):
     begun = time.monotonic()
     reply = running.call(path)

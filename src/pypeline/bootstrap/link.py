@@ -26,10 +26,12 @@ class Link:
     Opens what is needed, when it is needed first. Safe to use from several threads.
 
     A process that was forked off opens everything anew, and leaves what it inherited to its parent.
+    ``patient``: as `pypeline.bootstrap.build` has it.
     """
 
-    def __init__(self, settings: Settings, config: Config | Path | None) -> None:
+    def __init__(self, settings: Settings, config: Config | Path | None, *, patient: bool = True) -> None:
         self._settings = settings
+        self._patient = patient
         self._given = config
         self._config = None if isinstance(config, Path) else config
         self._closed = False
@@ -112,7 +114,7 @@ class Link:
             return self._system
 
     def _build(self) -> System:
-        return build(self._settings, self._config)
+        return build(self._settings, self._config, patient=self._patient)
 
     def _worker_of(self, plan: Plan) -> EmbeddedWorker:
         system = self._opened()

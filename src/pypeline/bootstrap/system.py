@@ -43,12 +43,12 @@ class System:
     a `worker` inside this process does. ``outbox`` tells whether the broker took what was sent last.
     """
 
-    def __init__(self, settings: Settings, config: Config | None = None) -> None:
+    def __init__(self, settings: Settings, config: Config | None = None, *, patient: bool = True) -> None:
         self._settings = settings
         self._config = config
         self._celery = embedded_app() if settings.embedded else client_app(settings)
         self._dispatcher = CeleryDispatcher(self._celery)
-        self.store = SqlStore(settings.database_url, app=settings.app_name)
+        self.store = SqlStore(settings.database_url, app=settings.app_name, patient=patient)
         self.outbox = Outbox(self._dispatcher)
         self.engine = wire_engine(settings, self.store, self.outbox, _identity(settings))
         self.application = self._application()
@@ -135,14 +135,15 @@ class System:
         return Application(self.engine, self._config, self._settings, large=wire_results(self._settings))
 
 
-def build(settings: Settings, config: Config | None = None) -> System:
+def build(settings: Settings, config: Config | None = None, *, patient: bool = True) -> System:
     """
     The system of this process.
 
-    Without a configuration, runs can be looked at and cancelled. Raises DatabaseUnavailable, SchemaNotReady.
+    Without a configuration, runs can be looked at and cancelled. One that is not ``patient`` gives up a
+    database that says nothing within 2 seconds. Raises DatabaseUnavailable, SchemaNotReady.
     """
     settings.require_database()
-    return System(settings, config)
+    return System(settings, config, patient=patient)
 
 
 def _identity(settings: Settings) -> Identity:

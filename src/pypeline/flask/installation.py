@@ -28,7 +28,8 @@ class Installation:
 
     def __init__(self, settings: Settings, link: Link | None = None) -> None:
         self.settings = settings
-        self.link = Link(settings, None) if link is None else link
+        # Who calls over HTTP shall be told, not kept.
+        self.link = Link(settings, None, patient=False) if link is None else link
         self.gate = Gate(settings.access_keys)
         self.readiness = Readiness(settings)
         self.bodies = Bodies()

@@ -68,8 +68,12 @@ class Dialect(Protocol):
         """True if the database is away or stays locked; the connection is of no more use."""
 
 
-def dialect_for(url: str, *, clock: Clock | None = None) -> Dialect:
-    """The dialect of a SQLAlchemy URL. A ``clock`` replaces the database's own, in SQLite only."""
+def dialect_for(url: str, *, clock: Clock | None = None, patient: bool = True) -> Dialect:
+    """
+    The dialect of a SQLAlchemy URL. A ``clock`` replaces the database's own, in SQLite only.
+
+    ``patient``: as `pypeline.store.sql_store.SqlStore` has it.
+    """
     parsed = make_url(url)
     match parsed.get_backend_name():
         case "sqlite" if parsed.database in (None, "", ":memory:"):
@@ -79,7 +83,7 @@ def dialect_for(url: str, *, clock: Clock | None = None) -> Dialect:
         case "sqlite":
             return SqliteDialect(parsed, clock=clock or _utc_now)
         case "postgresql":
-            return PostgresDialect(parsed)
+            return PostgresDialect(parsed, patient=patient)
         case other:
             raise InvalidSetting(
                 "PYPELINE_DATABASE_URL", f"{other} is not supported; use postgresql:// or sqlite:///"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pypeline.errors import DatabaseUnavailable, MissingExtra
 from pypeline.store import rendering
 from pypeline.store.prepared import PreparedStatements
+from pypeline.store.pulse import Pulse
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     from pypeline.store.rendering import Params
 
 _KNOWN_ROWS = "SELECT reltuples FROM pg_class WHERE oid = 'pypeline_node'::regclass"
+_KEEPALIVE = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+"""
+Seconds, and milliseconds, after which the host of a server that is gone without a word is noticed: about 25
+s. The kernel's own limits are hours for who waits, a quarter of one for who sends.
+"""
+
 _ENOUGH = 4  # a table that grows by less than a quarter keeps its statistics until autovacuum comes
 
 
@@ -29,7 +41,7 @@ class PostgresDialect:
     row_lock = "FOR NO KEY UPDATE"
     skip_locked = "FOR NO KEY UPDATE SKIP LOCKED"
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, patient: bool = True) -> None:
         try:
             import psycopg  # noqa: PLC0415 - an optional extra
         except ImportError as error:
@@ -38,6 +50,10 @@ class PostgresDialect:
         self.errors: type[Exception] = psycopg.Error
         self._conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._shown = url.set(drivername="postgresql").render_as_string()
+        self._options: dict[str, Any] = {
+            name: value for name, value in _KEEPALIVE.items() if name not in url.query
+        }
+        self._pulse = None if patient else Pulse(self._knock, psycopg.errors.ConnectionTimeout)
 
     def connect(self) -> Any:
         """
@@ -47,12 +63,12 @@ class PostgresDialect:
         another statement.
         """
         try:
-            connection: Any = self._psycopg.connect(self._conninfo, autocommit=True)
+            connection = self._opened()
             if _is_pooled(connection):
                 connection.prepare_threshold = None
         except self._psycopg.Error as error:
             raise DatabaseUnavailable(self._shown, error) from error
-        connection.alone = PreparedStatements(connection)
+        connection.alone = PreparedStatements(connection, blocks=self._pulse is None)
         return connection
 
     def render(self, statement: str) -> str:
@@ -114,6 +130,20 @@ class PostgresDialect:
         errors = self._psycopg
         lost = errors.OperationalError | errors.InterfaceError | errors.errors.ReadOnlySqlTransaction
         return isinstance(error, lost)
+
+    def _opened(self) -> Any:
+        if self._pulse is None:
+            return self._psycopg.connect(self._conninfo, autocommit=True, **self._options)
+        from pypeline.store.watched import WatchedConnection  # noqa: PLC0415 - an optional extra
+
+        if not self._pulse.is_felt():
+            raise self._psycopg.OperationalError("the server says nothing")
+        connection = WatchedConnection.connect(self._conninfo, autocommit=True, **self._options)
+        connection.pulse = self._pulse
+        return connection
+
+    def _knock(self) -> None:
+        self._psycopg.connect(self._conninfo).close()
 
 
 def _is_pooled(connection: Any) -> bool:

@@ -13,10 +13,11 @@ class PreparedStatements:
     Executes statements of numbered parameters on one connection of psycopg, which is in no transaction.
 
     Each is prepared when it is first met, unless the connection prepares nothing. Parameters are text; rows
-    are read as psycopg reads them. It blocks its thread, and knows of no event loop.
+    are read as psycopg reads them. It blocks its thread, and knows of no event loop; where it may not
+    (``blocks``), the driver's cursor does it.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, *, blocks: bool = True) -> None:
         import psycopg  # noqa: PLC0415 - an optional extra
         from psycopg.adapt import Transformer  # noqa: PLC0415
         from psycopg.waiting import wait, wait_select  # noqa: PLC0415
@@ -27,7 +28,7 @@ class PreparedStatements:
         self._rows = Transformer(connection)
         self._names: dict[str, bytes] = {}
         # Greenlets share a thread: one that waits for a lock must let its holder go on.
-        self._cursor = psycopg.RawCursor(connection) if wait is wait_select else None
+        self._cursor = psycopg.RawCursor(connection) if wait is wait_select or not blocks else None
 
     def execute(self, statement: str, values: Sequence[str | None]) -> list[tuple[Any, ...]]:
         """The rows that the statement answers. Raises what psycopg would."""

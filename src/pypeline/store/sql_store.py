@@ -81,15 +81,23 @@ class SqlStore:
 
     Opening it checks the schema: SQLite creates and upgrades itself, PostgreSQL is upgraded by ``pypeline
     db upgrade``. Raises DatabaseUnavailable and SchemaNotReady.
+
+    A ``patient`` one waits for a server that says nothing, until the machines drop the connection. Another
+    gives it up within 2 seconds, though not one that is merely slow.
     """
 
-    def __init__(self, url: str, *, app: str = "default", clock: Clock | None = None) -> None:
+    def __init__(
+        self, url: str, *, app: str = "default", clock: Clock | None = None, patient: bool = True
+    ) -> None:
         self._app = app
-        self._dialect = dialect_for(driver_url(url), clock=clock)
+        self._dialect = dialect_for(driver_url(url), clock=clock, patient=patient)
         self._shown = make_url(url).render_as_string()
         self._engine = _engine(url)
         if isinstance(self._dialect, SqliteDialect):
             event.listen(self._engine, "connect", partial(_prepare, self._dialect))
+        elif not patient:
+            # SQLAlchemy would wait.
+            self._dialect.connect().close()
         try:
             ensure_schema(self._engine, shown=self._shown)
         finally:
