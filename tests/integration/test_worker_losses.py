@@ -68,7 +68,7 @@ def test_a_child_that_is_killed_costs_its_node_one_attempt_within_seconds(opened
         shop.let_go()
 
         assert finished(system, run) is RunState.SUCCESS
-        assert recovered < 5
+        assert recovered < 15  # long before its lease
         [lost] = system.application.attempts(run)
         assert (lost.outcome, lost.error.type) == ("lost", "WorkerLost")
         assert "signal 9 (SIGKILL)" in lost.error.message
