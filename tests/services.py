@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -84,14 +84,17 @@ class PrivatePostgres:
         """While entered it takes connections, as the kernel does it, and says nothing."""
         pid = int((self._data / "postmaster.pid").read_text().split()[0])
         master = psutil.Process(pid)
-        stopped = [master, *master.children(recursive=True)]
-        for process in stopped:
-            process.suspend()
+        master.suspend()
+        stopped = [*master.children(recursive=True), master]
         try:
+            for process in stopped:
+                with suppress(psutil.NoSuchProcess):  # a session that has just ended
+                    process.suspend()
             yield
         finally:
             for process in stopped:
-                process.resume()
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     @property
     def runs(self) -> bool:

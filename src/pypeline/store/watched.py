@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
+from selectors import DefaultSelector
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.waiting import Ready
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from pypeline.store.pulse import Pulse
 
 _QUIET = 0.5
-"""Seconds that a statement may take before anybody looks whether the server is still there."""
+"""Seconds that nothing may come before anybody looks whether the server is still there."""
 
 
 class WatchedConnection(psycopg.Connection[Any]):
@@ -27,23 +24,29 @@ class WatchedConnection(psycopg.Connection[Any]):
 
     pulse: Pulse
 
-    def wait(self, gen: Any, *given: Any, **named: Any) -> Any:
-        """What the driver does with each of its exchanges with the server."""
-        return super().wait(self._watched(gen), *given, **named)
+    def wait(self, gen: Any, *_given: Any, **_named: Any) -> Any:
+        """
+        Carry an exchange with the server through, as the driver's own does.
 
-    def _watched(self, exchange: Any) -> Generator[Any, Any, Any]:
-        look = time.monotonic() + _QUIET
+        A generator of the driver yields what it waits for, of `psycopg.waiting.Wait`, and is sent what there
+        is, of `psycopg.waiting.Ready`: the numbers of `selectors`.
+        """
         try:
-            state = next(exchange)
-            while True:
-                ready = yield state
-                # The driver says so after each tenth of a second in which nothing came.
-                if ready == Ready.NONE and time.monotonic() > look:
-                    self._require_pulse()
-                    look = time.monotonic() + _QUIET
-                state = exchange.send(ready)
+            wanted = next(gen)
+            with DefaultSelector() as selector:
+                selector.register(self.pgconn.socket, wanted)
+                while True:
+                    wanted = gen.send(self._ready(selector))
+                    selector.modify(self.pgconn.socket, wanted)
         except StopIteration as end:
             return end.value
+
+    def _ready(self, selector: DefaultSelector) -> int:
+        while True:
+            found = selector.select(_QUIET)
+            if found:
+                return found[0][1]
+            self._require_pulse()
 
     def _require_pulse(self) -> None:
         if not self.pulse.is_felt():
