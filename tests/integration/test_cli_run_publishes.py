@@ -41,10 +41,13 @@ def wait(event, tools):
     while not tools.cancelled:
         time.sleep(0.02)
 
+def plain(event):
+    return 1
+
 def publish_missing(event, tools):
     tools.publish("cli_publishing_tasks.missing", {})
 """
-PIPELINES = ("begin", "publish_wait", "publish_missing")
+PIPELINES = ("begin", "publish_wait", "publish_missing", "plain")
 CONFIG = (
     """
 serviceConfig:
@@ -112,6 +115,12 @@ def test_a_run_ends_when_all_that_was_published_has_ended_whatever_its_queue(fol
     assert sorted((folder / "done").read_text().splitlines()) == ["1 en", "2 en", "[3] en", "[4] en"]
     assert states(folder) == {"begin": "success", "begin_more": "success", "work": "success"}
     assert "Waits for the tasks that it published; Ctrl-C cancels them." in err
+
+
+def test_what_published_nothing_waits_for_nothing(folder):
+    errors = [call(folder, "run", "plain", "--json")[2] for _ in range(4)]
+
+    assert not any("Waits for" in error for error in errors)
 
 
 def test_the_patience_for_a_run_is_that_for_what_it_published_too(folder):

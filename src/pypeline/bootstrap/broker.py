@@ -7,27 +7,46 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from celery import Celery
+from kombu import Connection
 
-from pypeline.errors import MissingExtra
+from pypeline.errors import InvalidSetting, MissingExtra
 from pypeline.tasks.configure import configure_celery
 
 if TYPE_CHECKING:
     from pypeline.config import Settings
 
+_REDIS = ("redis", "redis", "packaging")
 _BROKER_CLIENTS = {
-    "redis": ("redis", "redis"),
-    "rediss": ("redis", "redis"),
-    "confluentkafka": ("confluent_kafka", "kafka"),
+    "redis": _REDIS,
+    "rediss": _REDIS,
+    "confluentkafka": ("kafka", "confluent_kafka"),
 }
-"""The package that a broker needs, by the scheme of its URL, and the extra that brings it."""
+"""The extra that a broker needs, by the scheme of its URL, and the packages that it brings."""
+
+
+def require_transport(settings: Settings) -> None:
+    """Raises InvalidSetting where nothing can talk to such a broker, MissingExtra where an extra could."""
+    scheme = urlsplit(settings.broker_url).scheme
+    extra, *packages = _BROKER_CLIENTS.get(scheme, ("",))
+    if any(find_spec(package) is None for package in packages):
+        raise MissingExtra(f"A broker at {scheme}://", extra)
+    try:
+        Connection(settings.broker_url).get_transport_cls()
+    except KeyError as error:
+        problem = f"{scheme}:// is no broker: use amqp://, redis:// or confluentkafka://"
+        raise InvalidSetting("PYPELINE_BROKER_URL", problem) from error
+    except ModuleNotFoundError as error:
+        problem = f"{scheme}:// needs the package {error.name}, which is not installed"
+        raise InvalidSetting("PYPELINE_BROKER_URL", problem) from error
 
 
 def client_app(settings: Settings) -> Celery:
-    """An application that sends to the broker of the settings, and runs nothing. Raises MissingExtra."""
-    scheme = urlsplit(settings.broker_url).scheme
-    package, extra = _BROKER_CLIENTS.get(scheme, (None, ""))
-    if package is not None and find_spec(package) is None:
-        raise MissingExtra(f"A broker at {scheme}://", extra)
+    """
+    An application that sends to the broker of the settings, and runs nothing.
+
+    Raises as `require_transport` does.
+    """
+    require_transport(settings)
     return configure_celery(Celery("pypeline", set_as_current=False), settings)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pypeline import __version__
-from pypeline.bootstrap.broker import broker_name
+from pypeline.bootstrap.broker import broker_name, require_transport
 from pypeline.bootstrap.parts import (
     check_results,
     nothing,
@@ -67,6 +67,7 @@ def celery_worker(app: Celery, config: Config | None = None) -> CeleryWorker:
     """
     settings = Settings.load()
     settings.require_database()
+    require_transport(settings)
     check_results(settings)
     chosen = config or load_config(find_config(settings), env=settings.environment)
     sys.path.insert(0, str(chosen.folder))

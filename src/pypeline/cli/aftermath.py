@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pypeline.tasks.workers.embedded import EmbeddedWorker
 
 _RAREST = 0.1  # seconds between two looks
+_SILENT = 0.3
+"""Seconds before it is told: the worker is at the run's own last message for a moment."""
+
 _WAITS = "Waits for the tasks that it published; Ctrl-C cancels them."
 _CANCELS = "Waits for the published tasks that still run; Ctrl-C again leaves at once."
 
@@ -45,7 +48,7 @@ class Aftermath:
             if self.heard.asked and not cancelled:
                 cancelled = True
                 self._cancel()
-            if not told:
+            if not told and (cancelled or pace.passed >= _SILENT):
                 told = True
                 self.view.say(_CANCELS if cancelled else _WAITS)
             self.heard.pause(pace.pause)

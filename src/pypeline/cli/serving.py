@@ -63,6 +63,7 @@ def _checked(config: str | None) -> Settings:
     """The settings, where they allow a process that works for others."""
     settings = load_settings(config)
     _require_broker(settings)
+    _require_transport(settings)
     return settings
 
 
@@ -70,6 +71,12 @@ def _check_results(settings: Settings) -> None:
     from pypeline.bootstrap.parts import check_results  # noqa: PLC0415 - Celery, which a base install lacks
 
     check_results(settings)
+
+
+def _require_transport(settings: Settings) -> None:
+    from pypeline.bootstrap.broker import require_transport  # noqa: PLC0415 - Celery, as above
+
+    require_transport(settings)
 
 
 def _require_broker(settings: Settings) -> None:
