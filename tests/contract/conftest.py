@@ -32,7 +32,7 @@ _TIMES = {
     "run": ("created_at", "started_at", "finished_at", "deadline_at"),
     "attempt": ("started_at", "finished_at"),
     "queue": ("sent_at", "claimed_at", "resent_at"),
-    "sweep": ("swept_at",),
+    "turn": ("swept_at",),
     "definition": ("created_at",),
     "worker": ("seen_at", "started_at", "clock_at"),
     "schedule": ("created_at", "updated_at", "retired_at", "next_at", "last_at"),
@@ -161,7 +161,7 @@ def postgres(postgres_shared: SqlStore) -> SqlStore:
     with postgres_shared._engine.begin() as connection:
         # Faster than TRUNCATE, which makes every table's file anew.
         connection.execute(text("SET LOCAL synchronous_commit = off"))
-        for table in ("run", "definition", "worker", "queue", "sweep", "schedule", "beat", "audit"):
+        for table in ("run", "definition", "worker", "queue", "turn", "schedule", "beat", "audit"):
             connection.execute(text(f"DELETE FROM {tables.PREFIX}{table}"))
     return postgres_shared
 

@@ -164,7 +164,7 @@ def test_every_table_carries_the_prefix(engine):
     assert all(name.startswith("pypeline_") for name in inspect(engine).get_table_names())
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0004"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0004", "0005"])
 def test_an_older_database_is_upgraded_with_its_rows(engine, new_url, revision):
     upgrade_to(engine, revision)
     with engine.begin() as connection:

@@ -299,6 +299,6 @@ def test_what_is_known_of_a_broker_goes_once_nobody_works_on_it(store, drive, ag
 
     store.retention.erase_silent(an_hour_ago(store))
 
-    assert rows("sweep") == 2
+    assert rows("turn") == 2
     assert [queue.name for queue in store.queues("memory://open")] == ["q"]
     assert store.queues("memory://gone") == []

@@ -9,6 +9,7 @@ import pytest
 from plans import chain, mapping, plan_of, roots
 from pypeline.runs.states import Flag, NodeState
 from pypeline.store.records import Ready, WorkerBeat
+from pypeline.store.sql_store import SqlStore
 
 BROKER = "memory://here"
 PACE = {"margin": 5.0, "grace": 30.0}
@@ -89,6 +90,22 @@ def test_one_caller_sweeps_within_an_interval(store, age):
     age(1)
 
     assert store.begin_sweep(BROKER, interval=1, lease=30)
+
+
+def test_each_application_on_a_broker_mends_its_own_runs(start, store, age):
+    start(chain(1)).claim("n0")
+    start(chain(1))
+    url = store._engine.url.render_as_string(hide_password=False)
+    assert store.begin_sweep(BROKER, interval=1, lease=30)
+    age(31)
+
+    with SqlStore(url, app="other") as other:
+        assert other.begin_sweep(BROKER, interval=1, lease=30)
+        assert other.lapsed(BROKER, limit=9) == []
+        assert resent(other) == []
+
+    assert len(store.lapsed(BROKER, limit=9)) == 1
+    assert len(resent(store)) == 1
 
 
 def test_after_an_outage_every_lease_is_extended_first(start, store, age):

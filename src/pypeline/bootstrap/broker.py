@@ -38,6 +38,21 @@ def require_transport(settings: Settings) -> None:
     except ModuleNotFoundError as error:
         problem = f"{scheme}:// needs the package {error.name}, which is not installed"
         raise InvalidSetting("PYPELINE_BROKER_URL", problem) from error
+    for url in settings.broker_url.split(";"):
+        _require_address(url)
+
+
+def _require_address(url: str) -> None:
+    """What kombu finds out when it connects, and tells as a fault of the program."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise InvalidSetting("PYPELINE_BROKER_URL", f"{error}") from error
+    if parts.scheme == "confluentkafka" and port is None:
+        raise InvalidSetting("PYPELINE_BROKER_URL", "names no port: confluentkafka://host:9092")
+    if parts.scheme in ("redis", "rediss") and not parts.path.strip("/").isdigit() and parts.path.strip("/"):
+        raise InvalidSetting("PYPELINE_BROKER_URL", "names its database by a number: redis://host:6379/0")
 
 
 def client_app(settings: Settings) -> Celery:

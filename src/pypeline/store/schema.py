@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-CODE_LEVEL = 5
+CODE_LEVEL = 6
 VERSION_TABLE = tables.PREFIX + "alembic_version"
 _LOCK_ID = 7_276_353_106  # any number, the same for all: an advisory lock on upgrades
 _OPENING = 30.0  # seconds that a process waits for another one that creates the same file

@@ -70,12 +70,12 @@ _ERASE_DEFINITIONS = """
 """
 _ERASE_WORKERS = "DELETE FROM pypeline_worker WHERE app = :app AND seen_at < :before"
 _ERASE_BEATS = "DELETE FROM pypeline_beat WHERE app = :app AND seen_at < :before"
-_ERASE_SWEEPS = """
-    DELETE FROM pypeline_sweep WHERE swept_at < :before
+_ERASE_TURNS = """
+    DELETE FROM pypeline_turn WHERE swept_at < :before
         AND broker NOT IN (SELECT broker FROM pypeline_run WHERE state IN ('pending', 'running'))
 """
 _ERASE_QUEUES = """
-    DELETE FROM pypeline_queue WHERE broker NOT IN (SELECT broker FROM pypeline_sweep)
+    DELETE FROM pypeline_queue WHERE broker NOT IN (SELECT broker FROM pypeline_turn)
         AND coalesce(claimed_at, resent_at, sent_at) < :before
         AND broker NOT IN (SELECT broker FROM pypeline_run WHERE state IN ('pending', 'running'))
 """
@@ -168,6 +168,6 @@ def _erase_runs(tx: Transaction, *, runs: Sequence[str], forgotten: str, limit: 
 def _erase_silent(tx: Transaction, *, app: str, before: datetime) -> int:
     cut = tx.dialect.moment(before)
     silent = sum(tx.run(statement, app=app, before=cut) for statement in (_ERASE_WORKERS, _ERASE_BEATS))
-    tx.run(_ERASE_SWEEPS, before=cut)
+    tx.run(_ERASE_TURNS, before=cut)
     tx.run(_ERASE_QUEUES, before=cut)
     return silent

@@ -193,28 +193,31 @@ class SqlStore:
     def forget_worker(self, worker_id: str) -> None:
         self._connections.transact(partial(workers.forget, worker_id=worker_id))
 
+    def _mine(self, broker: str) -> upkeep.Mine:
+        return upkeep.Mine(self._app, broker)
+
     def begin_sweep(self, broker: str, *, interval: float, lease: float) -> bool:
-        work = partial(upkeep.begin_sweep, broker=broker, interval=interval, lease=lease)
+        work = partial(upkeep.begin_sweep, mine=self._mine(broker), interval=interval, lease=lease)
         return self._connections.transact(work)
 
     def queue_due(self, broker: str, *, limit: int) -> list[Resent]:
-        return self._connections.transact(partial(upkeep.queue_due, broker=broker, limit=limit))
+        return self._connections.transact(partial(upkeep.queue_due, mine=self._mine(broker), limit=limit))
 
     def lapsed(self, broker: str, *, limit: int) -> list[tuple[Claim, str]]:
-        return self._connections.read(partial(upkeep.lapsed, broker=broker, limit=limit))
+        return self._connections.read(partial(upkeep.lapsed, mine=self._mine(broker), limit=limit))
 
     def requeue_unclaimed(self, broker: str, *, margin: float, grace: float, limit: int) -> list[Resent]:
-        work = partial(upkeep.requeue_unclaimed, broker=broker, margin=margin, grace=grace, limit=limit)
+        work = partial(upkeep.requeue_unclaimed, mine=self._mine(broker), margin=margin, grace=grace, limit=limit)
         return self._connections.transact(work)
 
     def overdue(self, broker: str, *, limit: int) -> list[str]:
-        return self._connections.read(partial(upkeep.overdue, broker=broker, limit=limit))
+        return self._connections.read(partial(upkeep.overdue, mine=self._mine(broker), limit=limit))
 
     def flagged(self, broker: str, *, limit: int) -> list[str]:
-        return self._connections.read(partial(upkeep.flagged, broker=broker, limit=limit))
+        return self._connections.read(partial(upkeep.flagged, mine=self._mine(broker), limit=limit))
 
     def with_room(self, broker: str, *, limit: int) -> list[str]:
-        return self._connections.read(partial(upkeep.with_room, broker=broker, limit=limit))
+        return self._connections.read(partial(upkeep.with_room, mine=self._mine(broker), limit=limit))
 
     def admit(self, run_id: str) -> tuple[Ready, ...]:
         return self._connections.transact(partial(settle.admit, run_id=run_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pypeline.store.records import AttemptRef, Claim, Ready, Resent
@@ -13,14 +14,18 @@ _DAY = 86_400.0
 _OF_A_QUIET_QUEUE = 100
 """What a queue without claims is sent again at most: nobody may be listening, and each is a copy then."""
 
-_IS_STALE = "SELECT swept_at < shift(now(), :lease) FROM pypeline_sweep WHERE broker = :broker"
+_IS_STALE = """
+    SELECT swept_at < shift(now(), :lease) FROM pypeline_turn WHERE app = :app AND broker = :broker
+"""
 _TAKE_TURN = """
-    INSERT INTO pypeline_sweep (broker, swept_at) VALUES (:broker, now())
-    ON CONFLICT (broker) DO UPDATE SET swept_at = now()
-    WHERE pypeline_sweep.swept_at <= shift(now(), :interval)
+    INSERT INTO pypeline_turn (app, broker, swept_at) VALUES (:app, :broker, now())
+    ON CONFLICT (app, broker) DO UPDATE SET swept_at = now()
+    WHERE pypeline_turn.swept_at <= shift(now(), :interval)
     RETURNING broker
 """
-_MINE = "SELECT id FROM pypeline_run WHERE broker = :broker AND state IN ('pending', 'running')"
+_MINE = """
+    SELECT id FROM pypeline_run WHERE broker = :broker AND app = :app AND state IN ('pending', 'running')
+"""
 # Locked first, in the one order of all transactions: beats renew leases meanwhile.
 _EXTEND_ALL = f"""
     WITH leased AS MATERIALIZED (
@@ -101,28 +106,46 @@ _WITH_ROOM = f"""
 """
 
 
-def begin_sweep(tx: Transaction, broker: str, *, interval: float, lease: float) -> bool:
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """
+    The runs that a sweep mends: of one application, on one broker.
+
+    Another application may share both database and broker: it has plans, queues and handlers of its own,
+    and a turn of its own.
+    """
+
+    app: str
+    broker: str
+
+    @property
+    def params(self) -> dict[str, str]:
+        """What the statements ask for."""
+        return {"app": self.app, "broker": self.broker}
+
+
+def begin_sweep(tx: Transaction, mine: Mine, *, interval: float, lease: float) -> bool:
     """Take the turn; after an outage give every lease its time again first. Forget workers long gone."""
-    stale = tx.one(_IS_STALE, broker=broker, lease=-lease)
-    if not tx.one(_TAKE_TURN, broker=broker, interval=-interval):
+    stale = tx.one(_IS_STALE, **mine.params, lease=-lease)
+    if not tx.one(_TAKE_TURN, **mine.params, interval=-interval):
         return False
     if stale == (True,):
-        tx.run(_EXTEND_ALL.format(lock=tx.dialect.row_lock), broker=broker, lease=lease)
+        tx.run(_EXTEND_ALL.format(lock=tx.dialect.row_lock), **mine.params, lease=lease)
     tx.run(_FORGET_SILENT, age=-_DAY)
     return True
 
 
-def queue_due(tx: Transaction, broker: str, *, limit: int) -> list[Resent]:
+def queue_due(tx: Transaction, mine: Mine, *, limit: int) -> list[Resent]:
     """Retrying → queued; in a run with ``maxConcurrency`` they wait for room as any other."""
     skip_locked = tx.dialect.skip_locked
-    tx.run(_FREE_DUE.format(bounded="NOT", skip_locked=skip_locked), broker=broker, limit=limit)
-    rows = tx.all(_QUEUE_DUE.format(bounded="", skip_locked=skip_locked), broker=broker, limit=limit)
+    tx.run(_FREE_DUE.format(bounded="NOT", skip_locked=skip_locked), **mine.params, limit=limit)
+    rows = tx.all(_QUEUE_DUE.format(bounded="", skip_locked=skip_locked), **mine.params, limit=limit)
     return _resent(rows)
 
 
-def lapsed(tx: Transaction, broker: str, *, limit: int) -> list[tuple[Claim, str]]:
+def lapsed(tx: Transaction, mine: Mine, *, limit: int) -> list[tuple[Claim, str]]:
     """Claims whose lease is over, and who held them."""
-    rows = tx.all(_LAPSED, broker=broker, limit=limit)
+    rows = tx.all(_LAPSED, **mine.params, limit=limit)
     return [
         (Claim(AttemptRef(*ref), token, tries, tx.dialect.time(sent_at)), worker)
         for *ref, token, tries, sent_at, worker in rows
@@ -130,33 +153,33 @@ def lapsed(tx: Transaction, broker: str, *, limit: int) -> list[tuple[Claim, str
 
 
 def requeue_unclaimed(
-    tx: Transaction, broker: str, *, margin: float, grace: float, limit: int
+    tx: Transaction, mine: Mine, *, margin: float, grace: float, limit: int
 ) -> list[Resent]:
     """What was overtaken on its queue, and the oldest of queues that are quiet."""
     skip_locked = tx.dialect.skip_locked
     overtaken = _SEND_AGAIN.format(wanted=_OVERTAKEN, skip_locked=skip_locked)
-    rows = tx.all(overtaken, broker=broker, margin=-margin, limit=limit)
-    for (name,) in tx.all(_QUIET_QUEUES, broker=broker, grace=-grace):
-        tx.run(_NOTE_RESENT, broker=broker, name=name)
+    rows = tx.all(overtaken, **mine.params, margin=-margin, limit=limit)
+    for (name,) in tx.all(_QUIET_QUEUES, **mine.params, grace=-grace):
+        tx.run(_NOTE_RESENT, broker=mine.broker, name=name)
         oldest = _SEND_AGAIN.format(wanted=_OLDEST, skip_locked=skip_locked)
         few = min(limit, _OF_A_QUIET_QUEUE)
-        rows += tx.all(oldest, broker=broker, name=name, grace=-grace, limit=few)
+        rows += tx.all(oldest, **mine.params, name=name, grace=-grace, limit=few)
     return _resent(rows)
 
 
-def overdue(tx: Transaction, broker: str, *, limit: int) -> list[str]:
+def overdue(tx: Transaction, mine: Mine, *, limit: int) -> list[str]:
     """Runs past their deadline."""
-    return [run_id for (run_id,) in tx.all(_OVERDUE, broker=broker, limit=limit)]
+    return [run_id for (run_id,) in tx.all(_OVERDUE, **mine.params, limit=limit)]
 
 
-def flagged(tx: Transaction, broker: str, *, limit: int) -> list[str]:
+def flagged(tx: Transaction, mine: Mine, *, limit: int) -> list[str]:
     """Flagged runs in which something still waits."""
-    return [run_id for (run_id,) in tx.all(_FLAGGED, broker=broker, limit=limit)]
+    return [run_id for (run_id,) in tx.all(_FLAGGED, **mine.params, limit=limit)]
 
 
-def with_room(tx: Transaction, broker: str, *, limit: int) -> list[str]:
+def with_room(tx: Transaction, mine: Mine, *, limit: int) -> list[str]:
     """Bounded runs that could send more."""
-    return [run_id for (run_id,) in tx.all(_WITH_ROOM, broker=broker, limit=limit)]
+    return [run_id for (run_id,) in tx.all(_WITH_ROOM, **mine.params, limit=limit)]
 
 
 def _resent(rows: list[tuple[Any, ...]]) -> list[Resent]:

@@ -15,10 +15,32 @@ def settings(url):
 
 
 @pytest.mark.parametrize(
-    "url", ["amqp://a//", "amqp://a//;amqp://b//", "redis://a/0", "confluentkafka://a", "memory://"]
+    "url",
+    [
+        "amqp://a//",
+        "amqp://a//;amqp://b//",
+        "redis://a/0",
+        "redis://a",
+        "confluentkafka://a:9092",
+        "memory://",
+    ],
 )
 def test_known_brokers_pass(url):
     require_transport(settings(url))
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("amqp://a:99999//", "Port out of range"),
+        ("amqp://a//;amqp://b:port//", "Port could not be cast"),
+        ("redis://a/shop", "by a number"),
+        ("confluentkafka://a", "names no port"),
+    ],
+)
+def test_an_address_that_nobody_has_is_refused(url, said):
+    with pytest.raises(InvalidSetting, match=f"PYPELINE_BROKER_URL: .*{said}"):
+        require_transport(settings(url))
 
 
 def test_an_unknown_scheme_is_refused_with_those_that_are_known():
