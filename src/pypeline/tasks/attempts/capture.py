@@ -21,7 +21,7 @@ _current: ContextVar[Output | None] = ContextVar("pypeline_output", default=None
 # Celery's task loggers do not propagate to the root.
 LOGGERS = ("root", "celery.task")
 _STREAMS = ("stdout", "stderr")
-_KEPT = "pypeline_kept"
+_KEPT = "_pypeline_kept"
 
 
 @contextmanager
