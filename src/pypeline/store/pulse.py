@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PATIENCE = 1.0
-"""Seconds that a server has to say something to somebody who knocks."""
+"""Seconds that a server has at least to say something to somebody who knocks."""
 
 
 class Pulse:
@@ -18,7 +18,8 @@ class Pulse:
     Feels for a server by ``knock``, which asks it and raises ``silence`` where nothing comes back.
 
     A refusal is a sign of life too. A server that is mute is knocked at until it speaks, by one thread
-    however many ask. Safe to share between threads.
+    however many ask. One that took long to answer, being far or busy, has twice that long the next time.
+    Safe to share between threads.
     """
 
     def __init__(self, knock: Callable[[], object], silence: type[Exception]) -> None:
@@ -27,19 +28,24 @@ class Pulse:
         self._lock = threading.Lock()
         self._knocking: threading.Thread | None = None
         self._begun = 0.0
+        self._patience = _PATIENCE
 
     def is_felt(self) -> bool:
-        """True if the server says something, within a second of the first knock."""
+        """True if the server says something, within a second of the knock or as long as it needs."""
         with self._lock:
             if self._knocking is None or not self._knocking.is_alive():
                 self._knocking = threading.Thread(target=self._insist, name="pypeline-pulse", daemon=True)
                 self._begun = time.monotonic()
                 self._knocking.start()
-            knocking, until = self._knocking, self._begun + _PATIENCE
+            knocking, until = self._knocking, self._begun + self._patience
         knocking.join(max(0.0, until - time.monotonic()))
         return not knocking.is_alive()
 
     def _insist(self) -> None:
+        if not self._is_silent():
+            took = time.monotonic() - self._begun
+            self._patience = max(_PATIENCE, 2 * took, self._patience / 2)
+            return
         while self._is_silent():
             pass
 

@@ -207,7 +207,8 @@ class SqlStore:
         return self._connections.read(partial(upkeep.lapsed, mine=self._mine(broker), limit=limit))
 
     def requeue_unclaimed(self, broker: str, *, margin: float, grace: float, limit: int) -> list[Resent]:
-        work = partial(upkeep.requeue_unclaimed, mine=self._mine(broker), margin=margin, grace=grace, limit=limit)
+        mine = self._mine(broker)
+        work = partial(upkeep.requeue_unclaimed, mine=mine, margin=margin, grace=grace, limit=limit)
         return self._connections.transact(work)
 
     def overdue(self, broker: str, *, limit: int) -> list[str]:
