@@ -57,7 +57,8 @@ class Aftermath:
         return not self.worker.is_idle or bool(self.system.application.unfinished(limit=1))
 
     def _give_up(self) -> None:
-        self.view.say("Cancelled the published tasks that did not end in time.")
+        if self.system.application.unfinished(limit=1):
+            self.view.say("Cancelled the published tasks that did not end in time.")
         # What is running is given back, and waits: then it can be ended.
         self.worker.stop(0)
         self._cancel()

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from rich.console import Console
+from rich.segment import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.console import ConsoleOptions, RenderableType
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but for tab and the end of a line
 _WIDE = 200  # columns: what is not a terminal has no width, and its readers want whole lines
 
 
@@ -49,10 +54,22 @@ def only_document() -> Iterator[Callable[[Any], None]]:
 
 
 class _Console(Console):
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """As rich does it; what handlers said moves no cursor and colours nothing."""
+        for segment in super().render(renderable, options):
+            if segment.control or not _CONTROLS.search(segment.text):
+                yield segment
+            else:
+                yield Segment(_CONTROLS.sub(_shown, segment.text), segment.style)
+
     def on_broken_pipe(self) -> None:
         """Be quiet: a reader who has seen enough changes nothing of what a command does and answers."""
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+def _shown(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def _keep_stdout() -> TextIO:

@@ -153,7 +153,8 @@ def say_why(system: System, run_id: str, code: ExitCode, wishes: Wishes) -> None
     """The line on stderr of a run that did not succeed, where the report does not tell it."""
     if code is ExitCode.TIMED_OUT:
         within = f"did not end within {wishes.timeout:g} s and was cancelled"
-        click.echo(f"error: run {run_id} {within}; `pypeline retry {run_id}` goes on with it", err=True)
+        then = "" if system.application.state(run_id).is_terminal else "once what still runs has ended, "
+        click.echo(f"error: run {run_id} {within}; {then}`pypeline retry {run_id}` goes on with it", err=True)
     elif code is ExitCode.FAILED and wishes.as_json:
         click.echo(f"error: {sentence(system, run_id)}", err=True)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from rich.console import Console
+from rich.text import Text
 
 from pypeline.cli.logs import logs_on
 from pypeline.cli.output import console_for, only_document
@@ -52,6 +53,14 @@ def test_what_is_no_terminal_is_wide_and_plain(monkeypatch):
     console.print("x" * 150, style="red")
 
     assert console.file.getvalue() == "x" * 150 + "\n"
+
+
+def test_what_a_handler_said_commands_no_terminal():
+    console = console_for(io.StringIO())
+
+    console.print(Text("\x1b[31mred\x1b]0;title\x07 and more\x9b", "bold"))
+
+    assert console.file.getvalue() == "\\x1b[31mred\\x1b]0;title and more\\x9b\n"
 
 
 def test_a_reader_who_is_gone_changes_nothing():
