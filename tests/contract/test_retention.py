@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from buckets import make_bucket
 from plans import chain, fan
 from pypeline.application import retention
 from pypeline.application.retention import Pruned, Retention
@@ -114,6 +115,15 @@ def test_a_store_that_is_away_leaves_the_objects_to_the_next_one(store, finished
     assert large.folders() == {run.run_id}
     assert prune(store, large).runs == 1
     assert large.folders() == frozenset()
+
+
+def test_a_bucket_whose_objects_are_gone_keeps_no_run(store, start, age):
+    bucket, run = ResultStore(f"{make_bucket('large')}/results", patience=0), start(chain(1))
+    run.succeed("n0", result=bucket.put(f"{run.run_id}/0.json", "[1]").text)
+    bucket.remove(run.run_id)
+    age(2 * HOUR)
+
+    assert prune(store, bucket).runs == 1
 
 
 def test_results_elsewhere_need_the_store_to_be_set_before_anything_goes(store, finished, age):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import uuid
 from functools import cached_property
@@ -27,6 +28,11 @@ _VARIABLE = "PYPELINE_RESULT_STORE"
 _PATIENCE = 5.0
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
+_INSTALLED_TOGETHER = {"s3fs": "s3fs boto3"}
+"""Alone it takes a botocore which is too old for the boto3 that is there."""
+
+_ONE_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
+"""How a URL begins that lacks a slash; one letter is the drive of a path."""
 
 
 class ResultStore:
@@ -45,12 +51,18 @@ class ResultStore:
         patience: float = _PATIENCE,
         interrupts: tuple[type[Exception], ...] = (),
     ) -> None:
+        self._place = place
         self._url = place if _is_url(place) else _url_of(folder or Path(), place)
         self._patience = patience
         self._final: tuple[type[Exception], ...] = (FileNotFoundError, PypelineError, *interrupts)
 
     def check(self) -> None:
-        """Raises InvalidSetting where nothing that is installed can reach such a place. Reaches nothing."""
+        """
+        Raises InvalidSetting where nothing that is installed can reach such a place, or no other process.
+
+        Reaches nothing.
+        """
+        _require_shared(self._place)
         protocol = self._url.partition("://")[0].partition("::")[0]
         try:
             _fsspec().get_filesystem_class(protocol)
@@ -87,12 +99,14 @@ class ResultStore:
         """
         The first parts of all keys that are in use; None where the place is not there.
 
-        Nothing was ever put then, or it is a share that is not mounted. Raises ResultStoreUnavailable.
+        Nothing was ever put then, or it is a share that is not mounted; a bucket is there without any object
+        in it. Raises ResultStoreUnavailable.
         """
+        what = "the list of its folders"
         try:
-            names = self._persist("the list of its folders", self._list)
+            names = self._persist(what, self._list)
         except FileNotFoundError:
-            return None
+            return frozenset() if self._persist(what, self._has_bucket) else None
         return frozenset(name.rstrip("/").rpartition("/")[2] for name in names)
 
     def remove(self, folder: str) -> None:
@@ -124,6 +138,12 @@ class ResultStore:
     @property
     def _is_local(self) -> bool:
         return "file" in _protocols(self._files)
+
+    def _has_bucket(self) -> bool:
+        """Whether that is there which holds the place, and in which folders come and go with their files."""
+        files, root = self._opened
+        bucket = root[:1] + root[1:].partition("/")[0]
+        return not self._is_local and bool(files.exists(bucket))
 
     def _list(self) -> list[str]:
         files, root = self._opened
@@ -178,6 +198,19 @@ def _url_of(folder: Path, path: str) -> str:
     return f"file://{folder.absolute().joinpath(Path(path).expanduser())}"
 
 
+def _require_shared(place: str) -> None:
+    """Raises InvalidSetting, which does not quote the place: a URL may hold credentials."""
+    if found := _ONE_SLASH.match(place):
+        protocol = found[1]
+        problem = f"after {protocol}: there is one slash; write {protocol}://, or ./{protocol}: for a folder"
+        raise InvalidSetting(_VARIABLE, problem)
+    if _is_url(place) and any(part.partition("://")[0] == "memory" for part in place.split("::")):
+        problem = (
+            "what memory:// keeps is lost to all other processes; use a folder, or s3://, gs://, abfs://"
+        )
+        raise InvalidSetting(_VARIABLE, problem)
+
+
 def _fsspec() -> Any:
     try:
         import fsspec  # noqa: PLC0415 - an optional extra, and slow to import
@@ -195,7 +228,8 @@ def _unusable(protocol: str, error: Exception) -> InvalidSetting:
             _VARIABLE, f"fsspec knows no {protocol}://; use a folder, or s3://, gs://, abfs://"
         )
     package = known["class"].partition(".")[0]
-    remedy = known.get("err", str(error)) if package == "fsspec" else f"pip install {package}"
+    wanted = _INSTALLED_TOGETHER.get(package, package)
+    remedy = known.get("err", str(error)) if package == "fsspec" else f"pip install {wanted}"
     return InvalidSetting(_VARIABLE, f"{protocol}:// needs a package that is not installed: {remedy}")
 
 

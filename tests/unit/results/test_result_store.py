@@ -1,10 +1,11 @@
 import os
+import sys
 import threading
 from pathlib import Path
 
-import fsspec
 import pytest
 
+from buckets import make_bucket
 from pypeline.errors import InvalidSetting, ResultGone, ResultStoreUnavailable
 from pypeline.results import Reference, ResultStore, read_whole
 
@@ -20,14 +21,15 @@ def folder(tmp_path):
     return tmp_path / "large"
 
 
-@pytest.fixture(params=["folder", "memory"])
-def store(request, folder):
+@pytest.fixture
+def bucket():
+    return make_bucket("large")
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store(request, folder, bucket):
     """A folder, and what stands for a store behind a URL."""
-    if request.param == "folder":
-        yield ResultStore(str(folder), patience=0)
-        return
-    yield ResultStore("memory://large", patience=0)
-    fsspec.filesystem("memory").store.clear()
+    return ResultStore(str(folder) if request.param == "folder" else f"{bucket}/results", patience=0)
 
 
 def test_what_was_put_comes_back(store):
@@ -77,6 +79,21 @@ def test_a_folder_that_is_not_there_is_told_from_an_empty_one(folder):
     assert store.folders() is None
     folder.mkdir()
     assert store.folders() == frozenset()
+
+
+def test_a_prefix_of_a_bucket_is_empty_where_nothing_is_under_it(bucket):
+    store = ResultStore(f"{bucket}/results", patience=0)
+
+    assert store.folders() == frozenset()
+    store.put(KEY, "1")
+    store.remove("r1")
+    assert store.folders() == frozenset()
+    assert ResultStore(bucket, patience=0).folders() == frozenset()
+
+
+@pytest.mark.parametrize("place", ["bucket://mispelt/results", "bucket://mispelt"])
+def test_a_bucket_that_is_not_there_is_told_from_an_empty_one(bucket, place):
+    assert ResultStore(place, patience=0).folders() is None
 
 
 def test_a_plain_path_is_taken_from_the_folder_of_the_process(tmp_path):
@@ -165,9 +182,14 @@ def test_an_error_that_ends_its_user_is_let_through(folder, monkeypatch):
     [
         ("nowhere://bucket", "fsspec knows no nowhere://; use a folder, or s3://"),
         ("oci://bucket", "oci:// needs a package that is not installed: pip install ocifs"),
+        ("s3://bucket", "s3:// needs a package that is not installed: pip install s3fs boto3"),
+        ("memory://large", "what memory:// keeps is lost to all other processes; use a folder"),
+        ("simplecache::memory://large", "what memory:// keeps is lost to all other processes"),
+        ("s3:/bucket", "after s3: there is one slash; write s3://, or ./s3: for a folder"),
     ],
 )
-def test_a_place_that_nothing_installed_reaches_says_what_to_do(place, remedy):
+def test_a_place_that_cannot_be_used_says_what_to_do(place, remedy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
     store = ResultStore(place)
 
     with pytest.raises(InvalidSetting, match=f"PYPELINE_RESULT_STORE: {remedy}"):
@@ -176,7 +198,11 @@ def test_a_place_that_nothing_installed_reaches_says_what_to_do(place, remedy):
         store.put(KEY, "1")
 
 
-@pytest.mark.parametrize("place", ["memory://large", "relative/folder", "/absolute/folder"])
+@pytest.mark.parametrize(
+    "place",
+    ["bucket://large", "simplecache::bucket://large", "relative", "memory", "/absolute/x", "./s3:/x"],
+)
+@pytest.mark.usefixtures("bucket")
 def test_a_place_that_can_be_reached_passes_the_check_and_is_not_touched(place, tmp_path):
     ResultStore(place, folder=tmp_path).check()
 

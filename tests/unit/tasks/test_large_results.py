@@ -88,7 +88,7 @@ def test_an_item_and_each_later_attempt_have_keys_of_their_own(attempt):
 
 
 def test_of_a_list_that_is_mapped_over_only_large_elements_are_kept(attempt, large):
-    outcome = attempt(lambda event: [1, LARGE, "two"], is_map_source=True)
+    outcome = attempt(lambda event: [1, LARGE, "two"], mapped_by=("each",))
 
     assert outcome.elements[0::2] == ("1", '"two"')
     assert Reference.of(outcome.elements[1]) == Reference(2002, "r1/4.2-token.1.json")
