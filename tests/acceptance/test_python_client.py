@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import textwrap
@@ -215,11 +216,40 @@ def test_the_same_key_answers_the_same_run(client):
         (lambda client: client.cancel("nobody"), UnknownRun, "nobody"),
         (lambda client: client.retry("nobody"), UnknownRun, "nobody"),
         (lambda client: client.runs(state="done"), InvalidInput, "pending, running, success"),
+        (lambda client: client.runs(after="nobody"), UnknownRun, "nobody"),
+        (lambda client: client.runs(5), InvalidInput, "pipeline: 5 is no name"),
+        (lambda client: client.runs("a\0"), InvalidInput, "pipeline: 'a.x00' is no name"),
+        (lambda client: client.invoke("squares", idempotency_key=""), InvalidInput, "1 to 255 printable"),
+        (lambda client: client.invoke("squares", idempotency_key=5), InvalidInput, "1 to 255 printable"),
+        (lambda client: client.invoke("squares", idempotency_key="k" * 256), InvalidInput, "1 to 255"),
+        (lambda client: client.invoke("squares", idempotency_key="k\0"), InvalidInput, "1 to 255 printable"),
     ],
 )
 def test_what_cannot_be_says_what_to_do(client, call, error, reason):
     with pytest.raises(error, match=reason):
         call(client)
+
+
+@pytest.mark.parametrize("run_id", [5, None, "a\0b", "\udcff"])
+@pytest.mark.parametrize("question", ["run", "cancel", "retry"])
+def test_what_is_no_id_is_the_id_of_no_run(client, question, run_id):
+    with pytest.raises(UnknownRun):
+        getattr(client, question)(run_id)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001, 10**30, "5", 1.5, True, None])
+def test_a_list_has_a_length_from_one_to_a_thousand(client, limit):
+    with pytest.raises(InvalidInput, match="is no number of runs from 1 to 1,000"):
+        client.runs(limit=limit)
+
+
+@pytest.mark.parametrize("timeout", ["5", math.nan, 10**400, timedelta(seconds=5)])
+def test_a_timeout_is_a_number_of_seconds(client, timeout):
+    run = client.invoke("squares")
+
+    with pytest.raises(InvalidInput, match=r"timeout: .* is no number of seconds"):
+        run.wait(timeout)
+    assert run.wait(PATIENCE) == "success"
 
 
 def test_a_run_whose_handler_cannot_be_used_does_not_begin(tmp_path):
@@ -319,6 +349,13 @@ def test_a_schedule_runs_now_also_on_a_queue_that_no_pipeline_has(client):
         ({"task": "client_handlers.greet", "every": 5}, "every: 5 is no interval"),
         ({"task": "client_handlers.greet", "at": 5}, "at: 5 is no time"),
         ({"task": "client_handlers.greet", "every": timedelta(milliseconds=1)}, "too short"),
+        ({"task": 5, "every": "1 day"}, "task: 5 is no text"),
+        ({"task": "client_handlers.greet", "cron": 5}, "cron: 5 is no text"),
+        ({"task": "client_handlers.greet", "every": "1 day", "timezone": 5}, "timezone: 5 is no text"),
+        ({"task": "client_handlers.greet", "every": "1 day", "queue": 5}, "queue: 5 is no text"),
+        ({"task": "client_handlers.greet", "every": "1 day", "enabled": "no"}, "neither True nor False"),
+        ({"task": "client_handlers.greet", "every": "1 day", "enabled": 0}, "neither True nor False"),
+        ({"task": "client_handlers.greet", "every": "1 day", "enabled": None}, "neither True nor False"),
     ],
 )
 def test_a_schedule_that_cannot_be_says_what_to_do(client, words, reason):
@@ -326,6 +363,25 @@ def test_a_schedule_that_cannot_be_says_what_to_do(client, words, reason):
         client.schedules.create("bad", **words)
 
     assert reason in str(caught.value)
+
+
+def test_an_id_that_is_no_text_is_no_id(client):
+    with pytest.raises(InvalidSchedule, match="id: 5 is no text"):
+        client.schedules.create(5, task="client_handlers.greet", every="1 day")
+
+
+@pytest.mark.parametrize("limit", [-1, True, "5"])
+def test_a_limit_is_a_number_from_nothing_up(client, limit):
+    schedules = client.schedules
+
+    for ask in (schedules.list, lambda **how: schedules.history("any", **how)):
+        with pytest.raises(InvalidInput, match=f"limit: {limit!r} is no number from 0"):
+            ask(limit=limit)
+
+
+def test_a_preview_from_before_the_calendar_is_refused(client):
+    with pytest.raises(InvalidSchedule, match="after: 0001-01-01 00:00:00 is beyond the calendar"):
+        client.schedules.preview("30 2 * * *", timezone="Asia/Tokyo", after=datetime.min)  # noqa: DTZ901 - so
 
 
 def test_a_preview_needs_no_schedule(client):

@@ -11,6 +11,7 @@ from chaos.application import chaos_ledger
 from chaos.forms import SLACK
 from chaos.table import Row
 from chaos.workers import await_that
+from pypeline.application.inputs import MOST_RUNS
 from pypeline.application.schedules.wishes import ScheduleWish
 from pypeline.runs.states import RunState
 from pypeline.store.records import RunFilter
@@ -88,9 +89,8 @@ class Timetable:
         return Row(fault, len(started), nodes, attempts, attempts - nodes, took, bound)
 
     def _started(self) -> list[str]:
-        triggers = {f"schedule:{name}" for name in self._names}
-        found = self.stage.application.runs(RunFilter(limit=5000))
-        return [run.run_id for run in found if run.trigger in triggers]
+        wanted = [RunFilter(trigger=f"schedule:{name}", limit=MOST_RUNS) for name in self._names]
+        return [run.run_id for one in wanted for run in self.stage.application.runs(one)]
 
 
 def _gaps(fired: Sequence[OccurrenceRecord]) -> list[tuple[datetime, datetime]]:

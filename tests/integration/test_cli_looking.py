@@ -191,7 +191,7 @@ def test_the_document_of_a_run_is_what_run_printed(folder, ids):
 
 
 @pytest.mark.parametrize("command", ["show", "cancel", "retry"])
-@pytest.mark.parametrize("run", ["00000000-0000-4000-8000-000000000000", "nothing"])
+@pytest.mark.parametrize("run", ["00000000-0000-4000-8000-000000000000", "nothing", "\udcff"])
 def test_an_unknown_run_is_told(folder, command, run):
     done = invoke(command, run)
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pypeline.application import documents, owners
 from pypeline.application.audit import Audit
 from pypeline.application.excerpts import first_nodes, first_parts, is_in_parts
+from pypeline.application.inputs import require_filter, require_key, require_replacements, require_run_id
 from pypeline.application.insights import Insights
 from pypeline.application.large_results import DocumentReader
 from pypeline.application.listeners import NOBODY_ASKED, is_alive, listeners_of
 from pypeline.application.publishing import Publishing
 from pypeline.application.schedules import Schedules
 from pypeline.config import Settings
-from pypeline.errors import InvalidPayload, NotPossible
+from pypeline.errors import NotPossible
 from pypeline.results import read_whole
 from pypeline.runs.states import NodeState, RunState
 from pypeline.store.records import NODE, RunFilter
@@ -79,12 +80,15 @@ class Application:
         """
         Start a run; answers its id.
 
-        Raises UnknownPipeline, InvalidPayload, UnknownNode (of a replacement) and IdempotencyConflict.
+        Raises UnknownPipeline, InvalidPayload, UnknownNode (of a replacement) and IdempotencyConflict;
+        InvalidInput for a key that cannot be kept.
         """
+        if idempotency_key is not None:
+            require_key(idempotency_key)
         config = self._configured()
         plan = config.plan(pipeline_id)
         replacements = dict(task_replacements or {})
-        _check_replacements(plan, replacements)
+        require_replacements(plan, replacements)
         checked = config.checked_payload(pipeline_id, {} if payload is None else payload)
         body = (idempotency_key, _body_hash(checked, replacements)) if idempotency_key else None
         return self._engine.start(plan, checked, trigger=trigger, replacements=replacements, idempotency=body)
@@ -101,15 +105,19 @@ class Application:
 
     def run(self, run_id: str) -> RunRecord:
         """One run as it stands. Raises UnknownRun."""
+        require_run_id(run_id)
         return self._store.run(run_id)
 
     def state(self, run_id: str) -> RunState:
         """The state alone: cheap enough to ask again and again. Raises UnknownRun."""
+        require_run_id(run_id)
         return self._store.run_state(run_id)
 
     def runs(self, wanted: RunFilter | None = None) -> list[RunRecord]:
-        """Runs, newest first."""
-        return self._store.runs(wanted or RunFilter())
+        """Runs, newest first. Raises InvalidInput."""
+        wanted = wanted or RunFilter()
+        require_filter(wanted)
+        return self._store.runs(wanted)
 
     def unfinished(self, *, limit: int = 100, after: str | None = None) -> list[str]:
         """The runs on the broker of this process that have not ended, newest first."""
@@ -119,6 +127,7 @@ class Application:
 
     def plan(self, run_id: str) -> Plan:
         """The definition that a run started with. Raises UnknownRun."""
+        require_run_id(run_id)
         return self._engine.plans.of_run(run_id)
 
     def nodes(
@@ -173,7 +182,7 @@ class Application:
 
     def document(self, run_id: str, *, words: Callable[[PypelineError], str] = str) -> dict[str, Any]:
         """A run with its first nodes and their results, as JSON; ``words`` as in `DocumentReader`."""
-        run = self._store.run(run_id)
+        run = self.run(run_id)
         nodes, truncated = first_nodes(self._store, run_id)
         return documents.run_with_nodes(
             run,
@@ -190,7 +199,7 @@ class Application:
 
         Raises UnknownRun, ResultGone and ResultStoreUnavailable.
         """
-        run = self._store.run(run_id)
+        run = self.run(run_id)
         return documents.results_document(run, self.results(run_id) if run.state.is_terminal else {})
 
     def version(self, run_id: str) -> str:
@@ -199,6 +208,7 @@ class Application:
 
         To be asked for before the document: what changes in between is seen with the next question.
         """
+        require_run_id(run_id)
         version = self._store.run_version(run_id)
         if not version.has_queued:
             return version.text
@@ -221,7 +231,12 @@ class Application:
         return self._store.runs_version(replace(wanted, limit=wanted.limit + 1))
 
     def runs_page(self, wanted: RunFilter) -> tuple[list[RunRecord], tuple[datetime, str] | None]:
-        """Runs, newest first, and ``after_at`` and ``after`` of the page that follows; None at the end."""
+        """
+        Runs, newest first, and ``after_at`` and ``after`` of the page that follows; None at the end.
+
+        Raises InvalidInput.
+        """
+        require_filter(wanted)
         found = self._store.runs(replace(wanted, limit=wanted.limit + 1))
         page = found[: wanted.limit]
         return page, (page[-1].created_at, page[-1].run_id) if len(found) > len(page) else None
@@ -285,7 +300,7 @@ class Application:
         give_up = None if timeout is None else time.monotonic() + timeout
         pause = _FIRST_LOOK
         while True:
-            state = self._store.run_state(run_id)
+            state = self.state(run_id)
             if state.is_terminal or (give_up is not None and time.monotonic() >= give_up):
                 return state
             time.sleep(pause)
@@ -293,7 +308,7 @@ class Application:
 
     def cancel(self, run_id: str) -> RunState:
         """End a run; one whose process is gone is ended at once. Answers its state."""
-        run = self._store.run(run_id)
+        run = self.run(run_id)
         state = self._engine.cancel(run_id)
         if state.is_terminal or not self.is_orphan(run):
             return state
@@ -307,7 +322,7 @@ class Application:
         An unfinished run that nobody works on any more is taken over: its process is gone, or it is on a
         broker which is not ours and has no worker left. Raises NotPossible, UnknownRun and UnknownNode.
         """
-        run = self._store.run(run_id)
+        run = self.run(run_id)
         if run.state.is_terminal:
             self._engine.retry(run_id, from_node=from_node)
         elif (reason := self._why_it_goes_on(run)) is not None:
@@ -353,15 +368,6 @@ class Application:
     def _loaded(self, text: str | None) -> JsonValue:
         value: JsonValue = None if text is None else json.loads(read_whole(text, self._large))
         return value
-
-
-def _check_replacements(plan: Plan, replacements: Mapping[str, int]) -> None:
-    for name, index in replacements.items():
-        handlers = plan.steps[plan.position(name)].handlers
-        if not 0 <= index < len(handlers):
-            raise InvalidPayload(
-                f"task_replacements: {name} has handlers 0 to {len(handlers) - 1}, not {index}"
-            )
 
 
 def _body_hash(payload: JsonObject, replacements: Mapping[str, int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from pypeline.engine.bare import BareTask
 from pypeline.errors import InvalidInput, InvalidPayload, UnknownTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from pypeline.config import Config
     from pypeline.engine import Engine
@@ -101,6 +102,8 @@ class Publishing:
 
     def _checked(self, task_path: str, queue: str | None, max_ttl: float | None) -> str:
         """The queue that the task goes to."""
+        if not isinstance(task_path, str):
+            raise InvalidInput(f"task_path: {task_path!r} is no path such as 'package.module.function'")
         if task_path not in self._registered:
             raise UnknownTask(task_path, self._registered)
         if queue is not None and not (isinstance(queue, str) and queue):
@@ -128,7 +131,7 @@ def _check_grouping(key: object, most: object) -> None:
 
 
 def _batched(payloads: Iterable[Any], most: int) -> Iterator[list[Any]]:
-    if isinstance(payloads, str | bytes | dict):
+    if isinstance(payloads, str | bytes | dict) or not isinstance(payloads, Iterable):
         raise InvalidPayload(f"payloads: a list of payloads is wanted, not {_shown(payloads)}")
     left = iter(payloads)
     while batch := list(islice(left, most)):

@@ -67,10 +67,12 @@ class Client:
         """
         Start a run; it is stored when this returns, also where the broker is away.
 
-        The same ``idempotency_key`` with the same payload answers the run that it started.
-        ``task_replacements`` maps a node to the index of its handler. Raises UnknownPipeline, InvalidPayload,
-        UnknownNode and IdempotencyConflict; ConfigurationNotFound and InvalidConfiguration; InvalidInput
-        where no broker is set and a handler cannot be used.
+        The same ``idempotency_key`` (1 to 255 printable characters of ASCII) with the same payload answers
+        the run that it started. ``task_replacements`` maps a node to the index of its handler.
+
+        Raises UnknownPipeline, InvalidPayload, UnknownNode and IdempotencyConflict; ConfigurationNotFound and
+        InvalidConfiguration; InvalidInput for a key that cannot be kept, and where no broker is set and a
+        handler cannot be used.
         """
         require_json(payload)
         application = self._link.configured()
@@ -99,13 +101,16 @@ class Client:
         """
         Runs, newest first: those of one pipeline, or in one state, where that is said.
 
-        ``after`` is the last of a page, for the next one. Raises InvalidInput and UnknownRun.
+        ``limit`` is at most 1,000; ``after`` is the last of a page, for the next one. Raises InvalidInput and
+        UnknownRun.
         """
+        if after is not None:
+            after = self.run(after.id if isinstance(after, Run) else after).id
         wanted = RunFilter(
             pipeline_id=pipeline,
             states=frozenset() if state is None else frozenset({_state(state)}),
             limit=limit,
-            after=after.id if isinstance(after, Run) else after,
+            after=after,
         )
         return [Run(self._link, record.run_id) for record in self._link.application.runs(wanted)]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from pypeline.errors import NotPossible
+from pypeline.errors import InvalidInput, NotPossible
 
 if TYPE_CHECKING:
     from pypeline.bootstrap import Link
@@ -56,18 +57,18 @@ class Run:
         The state of the run once it has ended, however that was.
 
         Raises TimeoutError after ``timeout`` seconds, and the run goes on; raises NotPossible where the
-        process that ran it is gone.
+        process that ran it is gone, and InvalidInput for what is no number.
         """
+        end = math.inf if timeout is None else _end_of(timeout)
         application = self._link.application
-        end = None if timeout is None else time.monotonic() + timeout
         while True:
-            left = _LONGEST_WAIT if end is None else min(_LONGEST_WAIT, max(0.0, end - time.monotonic()))
+            left = min(_LONGEST_WAIT, max(0.0, end - time.monotonic()))
             state = application.wait(self._id, timeout=left)
             if state.is_terminal:
                 return state
             if application.is_orphan(application.run(self._id)):
                 raise NotPossible(self._id, "the process that ran it is gone: `retry` takes it over")
-            if end is not None and time.monotonic() >= end:
+            if time.monotonic() >= end:
                 raise TimeoutError(f"run {self._id} is {state} after {timeout:g} s; it goes on")
 
     def cancel(self) -> RunState:
@@ -96,3 +97,14 @@ class Run:
 
     def __hash__(self) -> int:
         return hash(self._id)
+
+
+def _end_of(timeout: float) -> float:
+    """When so many seconds have passed."""
+    try:
+        end = time.monotonic() + timeout
+    except (TypeError, OverflowError):
+        end = math.nan
+    if math.isnan(end):
+        raise InvalidInput(f"timeout: {timeout!r} is no number of seconds; None sets no end")
+    return end

@@ -12,7 +12,7 @@ from pypeline.application.audit import audit_document
 from pypeline.engine import Engine
 from pypeline.engine.identity import Identity
 from pypeline.errors import NotPossible, UnknownRun
-from pypeline.runs.outcome import ErrorInfo, Failed, Succeeded
+from pypeline.runs.outcome import ErrorInfo, Failed, SkippedByHandler, Succeeded
 from pypeline.runs.states import RunState
 from pypeline.store.audit_base import NewAuditEntry
 from pypeline.store.records import NODE, RunFilter
@@ -142,6 +142,17 @@ def test_the_result_of_a_partly_failed_map_has_none_for_what_failed(here, store)
     assert document["state"] == "failed"
     assert results(document) == {"list": [0, 1, 2], "each": [0, None, 2], "end": "the end"}
     assert store.element_count(run_id, 1) == 3
+
+
+def test_the_result_of_a_wholly_skipped_map_has_none_for_each_item(here):
+    process = here(MAPPED)
+    run_id = process.start()
+    process.work(of_list(2, lambda _: SkippedByHandler("not today")))
+
+    document = process.application.document(run_id)
+
+    assert [node["state"] for node in document["nodes"] if node["index"] is None][1] == "skipped"
+    assert results(document)["each"] == [None, None]
 
 
 def test_the_result_of_an_empty_map_is_an_empty_list(here):

@@ -154,6 +154,29 @@ def test_a_task_that_no_service_registers_is_refused(publishing, store, broker, 
     assert (store.runs(RunFilter()), broker.bare) == ([], [])
 
 
+def test_what_is_no_path_is_refused(publishing):
+    with pytest.raises(InvalidInput, match="task_path: None is no path such as"):
+        publishing.publish(None, {})
+
+
+@pytest.mark.parametrize(
+    ("queue", "reason"),
+    [
+        ("a\0", "cannot be printed"),
+        ("a\n", "cannot be printed"),
+        ("\udcff", "cannot be printed"),
+        ("amq.foo", "is RabbitMQ's own"),
+        ("ä" * 128, "has 256 bytes"),
+    ],
+)
+@pytest.mark.parametrize("track", [True, False])
+def test_a_queue_that_no_broker_takes_is_refused(publishing, store, broker, queue, reason, track):
+    with pytest.raises(InvalidInput, match=f"queue: .*{reason}.*: choose"):
+        publishing.publish(CLEAN, {}, queue, track=track)
+
+    assert (store.runs(RunFilter()), broker.bare) == ([], [])
+
+
 @pytest.mark.parametrize(
     "payload", [None, [], "text", 3, {1: 2}, {"at": object()}, {"n": math.nan}, {"s": {1}}]
 )
@@ -172,7 +195,7 @@ def test_one_bad_payload_of_a_list_publishes_none_of_it(publishing, store):
     assert store.runs(RunFilter()) == []
 
 
-@pytest.mark.parametrize("payloads", ["abc", b"abc", {"a": 1}])
+@pytest.mark.parametrize("payloads", ["abc", b"abc", {"a": 1}, 5, None])
 def test_what_is_no_list_is_not_taken_apart(publishing, payloads):
     with pytest.raises(InvalidPayload, match="a list of payloads"):
         publishing.publish_in_batches(CLEAN, payloads, None)
