@@ -71,6 +71,16 @@ def test_a_root_runs_whatever_its_rule(start):
     assert run.names == ["a"]
 
 
+def test_each_node_that_is_skipped_knows_of_the_failure_before_it(start, store):
+    run = start(plan_of({"a": ["b", "x"], "b": ["c"], "c": ["d"], "x": ["d"]}, x={"rule": "one_failed"}))
+
+    run.fail("a")
+
+    select = "SELECT name, failed, skipped FROM pypeline_node WHERE run_id = :run ORDER BY name"
+    rows = store._connections.read(lambda tx: tx.all(select, run=run.run_id))
+    assert [tuple(row) for row in rows] == [("a", 0, 0), ("b", 1, 0), ("c", 1, 0), ("d", 1, 0), ("x", 1, 0)]
+
+
 def test_a_run_of_which_everything_was_skipped_succeeds(start):
     run = start(chain(3))
 

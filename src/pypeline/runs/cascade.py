@@ -49,7 +49,8 @@ def cascade(plan: Plan, skipped: Iterable[int], waiting: Mapping[int, Counters])
     """
     Follow nodes that are skipped by their rule to all that this decides.
 
-    ``waiting`` holds the counters of every pending descendant, and those of the ``skipped`` nodes themselves.
+    ``waiting`` holds the counters of every pending descendant, and those of the ``skipped`` nodes themselves:
+    afterwards they are those that each node ends or goes on with.
     """
     decided = Decided()
     heap = sorted(skipped)

@@ -56,7 +56,8 @@ _SET_COUNTERS = """
     WHERE run_id = :run AND position = :position AND item = -1
 """
 _SKIP = """
-    UPDATE pypeline_node SET state = 'skipped', waiting = 0, finished_at = now()
+    UPDATE pypeline_node SET state = 'skipped', waiting = 0, failed = :failed, skipped = :skipped,
+        finished_at = now()
     WHERE run_id = :run AND item = -1 AND position IN each(:positions)
 """
 _QUEUE = """
@@ -199,17 +200,19 @@ class Settlement:
         self._need_all_locks()
         reach = sorted({*skipped, *self.plan.dag.descendants(skipped)})
         rows = self.tx.all(_PENDING_COUNTERS, run=self.run_id, positions=reach)
-        decided = cascade(self.plan, skipped, {position: Counters(*counters) for position, *counters in rows})
-        self.tx.run(_SKIP, run=self.run_id, positions=decided.skipped)
+        counters = {position: Counters(*counted) for position, *counted in rows}
+        decided = cascade(self.plan, skipped, counters)
+        for (failed, past), positions in _alike(decided.skipped, counters).items():
+            self.tx.run(_SKIP, run=self.run_id, positions=positions, failed=failed, skipped=past)
         changed = [
             {
                 "run": self.run_id,
                 "position": position,
-                "waiting": counters.waiting,
-                "failed": counters.failed,
-                "skipped": counters.skipped,
+                "waiting": lowered.waiting,
+                "failed": lowered.failed,
+                "skipped": lowered.skipped,
             }
-            for position, counters in decided.lowered.items()
+            for position, lowered in decided.lowered.items()
         ]
         self.tx.many(_SET_COUNTERS, changed)
         self._closed_sinks += sum(not self.plan.dag.successors[position] for position in decided.skipped)
@@ -225,6 +228,14 @@ class Settlement:
     def _need_all_locks(self) -> None:
         if self.tx.dialect.locks_rows and not self.tx.wide:
             raise NeedsAllLocks
+
+
+def _alike(positions: Iterable[int], counters: Mapping[int, Counters]) -> dict[tuple[int, int], list[int]]:
+    """The nodes by how many of their predecessors failed and were skipped: one statement writes each kind."""
+    kinds: dict[tuple[int, int], list[int]] = {}
+    for position in positions:
+        kinds.setdefault((counters[position].failed, counters[position].skipped), []).append(position)
+    return kinds
 
 
 def admit(tx: Transaction, run_id: str, *, freed: int = 0) -> tuple[Ready, ...]:
