@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from pypeline.store.schedules.records import Firing
 from pypeline.store.schedules.sql_schedules import SqlSchedules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from pypeline.runs.plan import Plan
@@ -40,6 +41,23 @@ def add(store: SqlStore, *schedule_ids: str, due_in: float = 60.0, **fields: Any
         store.schedules.create(schedule_id, every(**fields), enabled=True, next_after=later(due_in))
 
 
+def change(
+    store: SqlStore,
+    schedule_id: str,
+    schedule: Schedule | None = None,
+    *,
+    enabled: bool | None = None,
+    due_in: float = 60.0,
+) -> None:
+    """Change what is said of a schedule; where its times are other ones, it is due in so many seconds."""
+
+    def alter(record: ScheduleRecord) -> ScheduleRecord:
+        is_on = record.enabled if enabled is None else enabled
+        return replace(record, schedule=schedule or record.schedule, enabled=is_on)
+
+    store.schedules.change(schedule_id, alter, next_after=lambda _, __, now: now + timedelta(seconds=due_in))
+
+
 def starting(
     plan: Plan = PLAN, *, again: float = 60.0, **payload: Any
 ) -> Callable[[ScheduleRecord, datetime], Firing]:
@@ -55,10 +73,14 @@ def starting(
 
 
 def fire(
-    store: SqlStore, decide: Callable[[ScheduleRecord, datetime], Firing] | None = None, *, limit: int = 100
+    store: SqlStore,
+    decide: Callable[[ScheduleRecord, datetime], Firing | None] | None = None,
+    *,
+    limit: int = 100,
+    without: Collection[str] = (),
 ) -> Settled:
     """Settle what is due."""
-    return store.schedules.fire(decide or starting(), broker=BROKER, limit=limit)
+    return store.schedules.fire(decide or starting(), broker=BROKER, limit=limit, without=without)
 
 
 def sql(store: SqlStore, statement: str, **params: Any) -> int:

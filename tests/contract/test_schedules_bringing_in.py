@@ -10,7 +10,7 @@ import pytest
 from pypeline.errors import ScheduleExists, UnknownSchedule
 from pypeline.schedules.timing import BadTiming
 from pypeline.store.schedules.records import BroughtIn, FileSchedule, Source
-from timetable import add, every, fire, later
+from timetable import add, change, every, fire
 
 
 def bring_in(store, *, wait=60.0, off=(), **schedules):
@@ -22,7 +22,7 @@ def bring_in(store, *, wait=60.0, off=(), **schedules):
 
 
 def enable(store, schedule_id, *, on):
-    store.schedules.change(schedule_id, None, enabled=on, next_after=later())
+    change(store, schedule_id, enabled=on)
 
 
 def test_what_is_new_is_created_with_its_next_time(store):

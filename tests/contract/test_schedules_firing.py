@@ -127,6 +127,22 @@ def test_a_problem_switches_one_off_and_the_others_go_on(store):
     assert fire(store, decide).schedules == 0
 
 
+def test_what_is_left_to_others_stays_due_and_holds_up_nothing(store):
+    add(store, "a", "b", due_in=0)
+    add(store, "later", due_in=60)
+    before = store.schedules.schedule("a")
+
+    settled = fire(store, lambda record, now: None, limit=1)
+    passed = fire(store, limit=1, without=["a"])
+
+    assert (settled.schedules, settled.fired) == (1, ())
+    assert [fired.schedule_id for fired in passed.fired] == ["b"]
+    assert store.schedules.schedule("a") == before
+    assert 30 < store.schedules.until_due(without=["a"]) <= 60
+    assert store.schedules.until_due() == 0
+    assert [fired.schedule_id for fired in fire(store).fired] == ["a"]
+
+
 def test_what_the_database_refuses_is_named_and_nothing_is_done(store, run_ids):
     add(store, "a", "b", "c", due_in=0)
     plans = {"a": chain(1), "b": UNSTORABLE, "c": chain(1)}

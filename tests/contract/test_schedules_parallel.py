@@ -6,12 +6,13 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from pypeline.errors import UnknownSchedule
 from pypeline.store.schedules.records import FileSchedule
-from timetable import add, every, fire, later, starting
+from timetable import add, change, every, fire, later, starting
 
 SCHEDULERS = 8
 SCHEDULES = [f"s{number:02}" for number in range(40)]
@@ -67,7 +68,7 @@ def test_schedules_that_are_edited_and_deleted_meanwhile_stop_nobody(store):
     def work(index):
         if index == 0:
             for schedule_id in SCHEDULES[::4]:
-                store.schedules.change(schedule_id, every("5 seconds"), enabled=True, next_after=later())
+                change(store, schedule_id, every("5 seconds"))
             return []
         if index == 1:
             for schedule_id in SCHEDULES[1::4]:
@@ -80,6 +81,24 @@ def test_schedules_that_are_edited_and_deleted_meanwhile_stop_nobody(store):
 
     assert set(fired.values()) == {1}
     assert {*SCHEDULES[2::4], *SCHEDULES[3::4]} <= set(fired)
+
+
+def test_changes_at_once_are_all_made(store):
+    add(store, "a")
+
+    def count(index):
+        def alter(record):
+            payload = {**record.schedule.payload, str(index): record.schedule.payload.get(str(index), 0) + 1}
+            return replace(record, schedule=replace(record.schedule, payload=payload))
+
+        for _ in range(10):
+            store.schedules.change("a", alter, next_after=lambda _, __, now: later()(now))
+
+    at_once(lambda index: change(store, "a", enabled=False) if index == 0 else count(index))
+
+    record = store.schedules.schedule("a")
+    assert record.schedule.payload == {str(index): 10 for index in range(1, SCHEDULERS)}
+    assert not record.enabled
 
 
 def test_several_schedulers_may_bring_in_the_file_at_once(store):

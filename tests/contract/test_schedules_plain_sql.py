@@ -117,3 +117,52 @@ def test_what_a_row_cannot_hold_is_refused_where_it_is_written(store, columns):
         edit(store, columns)
 
     assert store.schedules.schedule("a").schedule == every()
+
+
+@pytest.mark.parametrize("column", ["created_at", "updated_at", "next_at", "last_at"])
+@pytest.mark.parametrize(
+    ("store", "value"),
+    [
+        ("sqlite", "garbage"),
+        ("sqlite", "2026-13-01"),
+        ("postgresql", "-infinity"),
+        ("postgresql", "infinity"),
+        ("postgresql", "0044-01-01 BC"),
+        ("postgresql", "294000-01-01"),
+    ],
+    indirect=["store"],
+)
+def test_a_time_that_cannot_be_read_is_the_problem_of_its_schedule_alone(store, column, value):
+    add(store, "a", "b", due_in=0)
+
+    edit(store, f"{column} = '{value}'")
+    shown = {record.schedule_id: record.problem for record in store.schedules.schedules()}
+    wait, settled = store.schedules.until_due(), fire(store)
+
+    assert f"its row cannot be read: {column} is no time" in shown["a"]
+    assert shown["b"] is None
+    assert (wait, [fired.schedule_id for fired in settled.fired]) == (0, ["b"])
+
+
+def test_one_whose_times_cannot_be_read_is_switched_off_and_works_once_it_is_mended(store):
+    add(store, "a", "b", due_in=0)
+    edit(store, "created_at = '-infinity'" if store._dialect.locks_rows else "created_at = 'garbage'")
+    fire(store)
+    edit(store, "created_at = now()")
+    off = store.schedules.schedule("a")
+
+    edit(store, "enabled = :on", on=True)
+    fire(store)
+
+    on = store.schedules.schedule("a")
+    assert (off.enabled, "cannot be read" in off.problem) == (False, True)
+    assert (on.enabled, on.problem, on.next_at is not None) == (True, None, True)
+
+
+def test_a_time_without_a_zone_is_one_of_utc(sqlite):
+    add(sqlite, "a")
+
+    edit(sqlite, "created_at = '2026-05-01 08:00:00'")
+
+    record = sqlite.schedules.schedule("a")
+    assert (record.problem, record.created_at.isoformat()) == (None, "2026-05-01T08:00:00+00:00")

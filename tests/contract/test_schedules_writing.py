@@ -12,7 +12,7 @@ from pypeline.errors import InvalidSchedule, ScheduleExists, UnknownRun, Unknown
 from pypeline.schedules.schedule import Misfire, Overlap, Schedule, TargetKind
 from pypeline.schedules.timing import Timing, TimingKind
 from pypeline.store.schedules.records import Source
-from timetable import add, every, fire, later, of_another_app
+from timetable import add, change, every, fire, later, of_another_app, sql
 
 FULL = Schedule(
     TargetKind.PIPELINE,
@@ -79,7 +79,7 @@ def test_a_change_replaces_what_is_written_and_keeps_what_is_remembered(store):
     fire(store)
     before = store.schedules.schedule("a")
 
-    store.schedules.change("a", FULL, enabled=True, next_after=later(7))
+    change(store, "a", FULL, due_in=7)
 
     after = store.schedules.schedule("a")
     assert after.schedule == FULL
@@ -88,12 +88,59 @@ def test_a_change_replaces_what_is_written_and_keeps_what_is_remembered(store):
     assert after.created_at == before.created_at
 
 
+def test_a_change_of_anything_but_the_times_keeps_a_time_that_is_due(store):
+    add(store, "a", due_in=0)
+    due_at = store.schedules.schedule("a").next_at
+
+    change(store, "a", every(name="Nightly", payload={"a": 1}, misfire=Misfire.ALL))
+    change(store, "a", enabled=True)
+
+    assert store.schedules.schedule("a").next_at == due_at
+    assert [fired.due_at for fired in fire(store).fired] == [due_at]
+
+
+@pytest.mark.parametrize(
+    "other", [every("5 seconds"), every(timezone="Europe/Berlin"), every(start_at="2026-01-01T00:00")]
+)
+def test_other_times_are_planned_anew_and_start_nothing(store, other):
+    add(store, "a", due_in=0)
+
+    change(store, "a", other, due_in=7)
+
+    record = store.schedules.schedule("a")
+    assert record.next_at == record.updated_at + timedelta(seconds=7)
+    assert fire(store).schedules == 0
+
+
+def test_times_that_somebody_wrote_by_hand_are_planned_by_the_next_change(store):
+    add(store, "a", due_in=0)
+    sql(store, "UPDATE pypeline_schedule SET timing = '5 seconds'")
+
+    change(store, "a", every("5 seconds", name="Often"), due_in=7)
+
+    record = store.schedules.schedule("a")
+    assert record.next_at == record.updated_at + timedelta(seconds=7)
+
+
+def test_a_change_that_is_refused_changes_nothing(store):
+    def refuse(record):
+        raise InvalidSchedule("no")
+
+    add(store, "a")
+    before = store.schedules.schedule("a")
+
+    with pytest.raises(InvalidSchedule, match="no"):
+        store.schedules.change("a", refuse, next_after=later())
+
+    assert store.schedules.schedule("a") == before
+
+
 def test_a_change_moves_no_other_schedule(store):
     add(store, "a", "b")
     before = store.schedules.schedule("b")
 
-    store.schedules.change("a", FULL, enabled=True, next_after=later(7))
-    store.schedules.change("a", None, enabled=False, next_after=later())
+    change(store, "a", FULL, due_in=7)
+    change(store, "a", enabled=False)
     store.schedules.delete("a")
 
     assert store.schedules.schedule("b") == before
@@ -102,7 +149,7 @@ def test_a_change_moves_no_other_schedule(store):
 def test_a_change_of_the_switch_alone_leaves_what_is_written(store):
     store.schedules.create("a", FULL, enabled=True, next_after=later())
 
-    store.schedules.change("a", None, enabled=False, next_after=later())
+    change(store, "a", enabled=False)
 
     record = store.schedules.schedule("a")
     assert (record.enabled, record.next_at, record.schedule) == (False, None, FULL)
@@ -114,7 +161,7 @@ def test_switching_on_plans_the_next_time_and_forgets_the_problem(store):
     off = store.schedules.schedule("a")
     assert (off.enabled, off.problem, off.next_at) == (False, "nobody has its handler", None)
 
-    store.schedules.change("a", None, enabled=True, next_after=later(3))
+    change(store, "a", enabled=True, due_in=3)
 
     record = store.schedules.schedule("a")
     assert (record.enabled, record.problem) == (True, None)
@@ -146,14 +193,14 @@ def test_a_deleted_schedule_leaves_its_runs_and_no_history(store):
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda schedules: schedules.schedule("a"),
-        lambda schedules: schedules.delete("a"),
-        lambda schedules: schedules.change("a", FULL, enabled=True, next_after=later()),
+        lambda store: store.schedules.schedule("a"),
+        lambda store: store.schedules.delete("a"),
+        lambda store: change(store, "a", FULL),
     ],
 )
 def test_a_schedule_that_is_not_there_is_unknown(store, ask):
     with pytest.raises(UnknownSchedule, match="no schedule 'a'"):
-        ask(store.schedules)
+        ask(store)
 
 
 def test_a_run_by_hand_is_noted_and_counts_as_no_due_time(store, start):

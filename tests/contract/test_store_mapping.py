@@ -127,6 +127,25 @@ def test_a_node_of_which_every_item_was_skipped_is_skipped(start):
     assert run.states() == {"list": SUCCESS, "each": SKIPPED, "end": SKIPPED}
 
 
+@pytest.mark.parametrize("end", ["skip", "fail"])
+def test_what_follows_gets_a_sequence_though_no_item_succeeded(start, store, end):
+    run = start(mapping())
+    run.list("list", 2)
+    for item in range(2):
+        getattr(run, end)("each", item)
+
+    assert store.element_count(run.run_id, 1) == 2
+    assert list(store.elements(run.run_id, 1)) == [None, None]
+
+
+def test_a_mapped_node_that_was_skipped_before_it_had_items_has_no_sequence(start, store):
+    run = start(mapping())
+    run.skip("list")
+
+    assert run.states()["each"] is SKIPPED
+    assert store.element_count(run.run_id, 1) is None
+
+
 def test_a_mapped_node_may_be_mapped_over(start, store):
     run = start(plan_of({"a": ["b"], "b": ["c"]}, b={"for_each": "a"}, c={"for_each": "b", "batch_size": 2}))
     run.list("a", 3)

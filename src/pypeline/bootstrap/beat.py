@@ -39,7 +39,8 @@ def celery_beat(app: Celery, config: Config | None = None) -> Rounds:
     settings = Settings.load()
     settings.require_database()
     chosen = config or load_config(find_config(settings), env=settings.environment)
-    return Rounds(partial(_open, app, settings, chosen))
+    is_named = bool(settings.app or settings.client_package)
+    return Rounds(partial(_open, app, settings, chosen), app=settings.app_name, is_named=is_named)
 
 
 def _open(app: Celery, settings: Settings, config: Config) -> Desk:
@@ -49,7 +50,7 @@ def _open(app: Celery, settings: Settings, config: Config) -> Desk:
         dispatcher = CeleryDispatcher(app)
         courier = Courier(dispatcher, close=dispatcher.close)
         stack.callback(courier.close, _LAST_SENDING)
-        engine = wire_engine(settings, store, courier, Identity(beat_id, broker_name(settings)))
+        engine = wire_engine(settings, store, courier, Identity(beat_id, broker_name(settings, app)))
         schedules = Schedules(engine, config, settings)
         return Desk(
             tick=Scheduler(engine, schedules.target_of).tick,

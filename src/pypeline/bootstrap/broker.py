@@ -30,6 +30,8 @@ def require_transport(settings: Settings) -> None:
     extra, *packages = _BROKER_CLIENTS.get(scheme, ("",))
     if any(find_spec(package) is None for package in packages):
         raise MissingExtra(f"A broker at {scheme}://", extra)
+    for url in settings.broker_url.split(";"):
+        _require_address(url)
     try:
         Connection(settings.broker_url).get_transport_cls()
     except KeyError as error:
@@ -38,8 +40,6 @@ def require_transport(settings: Settings) -> None:
     except ModuleNotFoundError as error:
         problem = f"{scheme}:// needs the package {error.name}, which is not installed"
         raise InvalidSetting("PYPELINE_BROKER_URL", problem) from error
-    for url in settings.broker_url.split(";"):
-        _require_address(url)
 
 
 def _require_address(url: str) -> None:
@@ -65,7 +65,21 @@ def client_app(settings: Settings) -> Celery:
     return configure_celery(Celery("pypeline", set_as_current=False), settings)
 
 
-def broker_name(settings: Settings) -> str:
-    """The broker without its user and password: runs of all its workers carry this name."""
-    parts = urlsplit(settings.broker_url)
+def broker_name(settings: Settings, app: Celery | None = None) -> str:
+    """
+    The broker without its user and password: runs of all its workers carry this name.
+
+    Where the settings name none, it is that of ``app``: messages go there.
+    """
+    url = settings.broker or _broker_of(app) or settings.broker_url
+    return ";".join(map(_without_user, url.split(";")))
+
+
+def _without_user(url: str) -> str:
+    parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _broker_of(app: Celery | None) -> str | None:
+    urls = None if app is None else app.conf.broker_write_url
+    return urls if urls is None or isinstance(urls, str) else ";".join(urls)

@@ -82,7 +82,7 @@ def _hire(app: Celery, settings: Settings, config: Config, registry: Registry, p
     """Who works in a process of a Celery worker."""
     store = SqlStore(settings.database_url, app=settings.app_name)
     dispatcher = CeleryDispatcher(app)
-    engine = wire_engine(settings, store, dispatcher, _worker_identity(settings, post))
+    engine = wire_engine(settings, store, dispatcher, _worker_identity(app, settings, post))
     with ExitStack() as stack:
         stack.callback(store.close)
         stack.callback(dispatcher.close)
@@ -100,10 +100,10 @@ def _hire(app: Celery, settings: Settings, config: Config, registry: Registry, p
         return replace(staff, close=stack.pop_all().close)
 
 
-def _worker_identity(settings: Settings, post: Post) -> Identity:
+def _worker_identity(app: Celery, settings: Settings, post: Post) -> Identity:
     return Identity(
         post.worker_id,
-        broker_name(settings),
+        broker_name(settings, app),
         post.queues,
         service=settings.worker_name,
         pool=post.pool,

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from pypeline.client.run import Run
-from pypeline.errors import InvalidSchedule
+from pypeline.errors import InvalidInput, InvalidSchedule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Unpack
 
     from pypeline.application.schedules import Schedules
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pypeline.store.schedules.records import OccurrenceRecord, ScheduleRecord
     from pypeline.types import JsonObject
 
+_TEXTS = ("task", "pipeline", "cron", "timezone", "queue", "name")
 _UNITS = ("days", "hours", "minutes", "seconds", "microseconds")
 
 
@@ -56,11 +57,12 @@ class ClientSchedules:
 
     def create(self, schedule_id: str, **words: Unpack[ScheduleWords]) -> ScheduleRecord:
         """Add a schedule. Raises InvalidSchedule, InvalidPayload and ScheduleExists."""
+        _require_texts({"id": schedule_id})
         return self._configured.create(schedule_id, _wish(words))
 
     def update(self, schedule_id: str, **words: Unpack[ScheduleWords]) -> ScheduleRecord:
         """
-        Change what is said, and nothing else. The next time is strictly after now.
+        Change what is said, and nothing else. Other times are due strictly after now.
 
         One that the scheduler had switched off is on again. Raises UnknownSchedule, InvalidSchedule (also for
         one of sermos.yaml) and InvalidPayload.
@@ -97,7 +99,12 @@ class ClientSchedules:
     def history(
         self, schedule_id: str, *, limit: int = 20, before: datetime | None = None
     ) -> Sequence[OccurrenceRecord]:
-        """The due times that were settled, newest first, with their runs. Raises UnknownSchedule."""
+        """
+        The due times that were settled, newest first, with their runs.
+
+        Raises UnknownSchedule, and InvalidInput for a limit that is no number from 0.
+        """
+        _require_limit(limit)
         return self._schedules.history(schedule_id, limit=limit, before=before)
 
     def preview(
@@ -107,7 +114,8 @@ class ClientSchedules:
         return self._schedules.preview(cron, timezone=timezone, count=count, after=after)
 
     def list(self, *, limit: int = 1000, after: str = "") -> Sequence[ScheduleRecord]:
-        """Schedules by id, from the first behind ``after`` on."""
+        """Schedules by id, from the first behind ``after`` on. Raises InvalidInput as `history` does."""
+        _require_limit(limit)
         return self._schedules.list(limit=limit, after=after)
 
     @property
@@ -122,6 +130,9 @@ class ClientSchedules:
 def _wish(words: ScheduleWords) -> ScheduleWish:
     from pypeline.application.schedules.wishes import ScheduleWish  # noqa: PLC0415 - as in `Link`
 
+    _require_texts({name: words.get(name) for name in _TEXTS})
+    if not isinstance(words.get("enabled", True), bool):
+        raise InvalidSchedule(f"enabled: {words['enabled']!r} is neither True nor False")
     said: dict[str, Any] = {name: "" if value is None else value for name, value in words.items()}
     for name in ("at", "start_at", "end_at"):
         if name in said:
@@ -129,6 +140,17 @@ def _wish(words: ScheduleWords) -> ScheduleWish:
     if "every" in said:
         said["every"] = _interval(said["every"])
     return ScheduleWish(**said)
+
+
+def _require_texts(words: Mapping[str, object]) -> None:
+    for name, value in words.items():
+        if not isinstance(value, str | None):
+            raise InvalidSchedule(f"{name}: {value!r} is no text")
+
+
+def _require_limit(limit: object) -> None:
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        raise InvalidInput(f"limit: {limit!r} is no number from 0")
 
 
 def _moment(name: str, value: object) -> str:

@@ -56,8 +56,9 @@ def _rules(data: Mapping[str, Any], env: Mapping[str, str], hints: Hints) -> Ite
     pipelines = mapping_at(data, "pipelines")
     for pipeline_id, pipeline in pipelines.items():
         yield from pipeline_faults(("pipelines", pipeline_id), pipeline, hints)
+    zone = env.get("PYPELINE_TIMEZONE") or "UTC"
     for schedule_id, task in mapping_at(data, "scheduledTasks").items():
-        yield from schedule_faults(("scheduledTasks", schedule_id), task, pipelines, hints)
+        yield from schedule_faults(("scheduledTasks", schedule_id), task, pipelines, hints, zone=zone)
     yield from service_faults(data, env.get("PYPELINE_DEFAULT_QUEUE") or "pypeline", hints)
 
 

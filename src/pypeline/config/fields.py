@@ -76,7 +76,7 @@ def _cron_field(value: str, info: ValidationInfo) -> str:
     try:
         parse_field(value, to_camel(info.field_name or ""))
     except BadCrontab as error:
-        raise problem(str(error), "use Celery's crontab grammar") from error
+        raise problem(error.problem, error.remedy) from error
     return value
 
 

@@ -8,6 +8,7 @@ from pypeline.config.findings import Fault
 from pypeline.config.structure import mapping_at
 from pypeline.config.variables import typed
 from pypeline.schedules.crontab import BadCrontab, check_days, parse_field
+from pypeline.schedules.local_time import are_in_order, zone_of
 from pypeline.schedules.timing import UNITS, BadTiming, interval
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ NO_IDS = (".", "..")
 _INTERVAL_KEYS = ("every", "period")
 
 
-def schedule_faults(path: Path, task: Any, pipelines: Collection[str], hints: Hints) -> Iterator[Fault]:
-    """What is wrong with a schedule beyond its single values."""
-    if path[-1] in NO_IDS:
+def schedule_faults(
+    path: Path, task: Any, pipelines: Collection[str], hints: Hints, *, zone: str
+) -> Iterator[Fault]:
+    """What is wrong with a schedule beyond its single values; ``zone`` is that of those which name none."""
+    if path[-1] in NO_IDS or "/" in str(path[-1]):
         remedy = "choose another: no client can send it in a path"
         yield Fault(path, f"`{path[-1]}` is no id of a schedule", remedy, at_key=True)
     config = mapping_at(task, "config")
@@ -31,7 +34,7 @@ def schedule_faults(path: Path, task: Any, pipelines: Collection[str], hints: Hi
     if config:
         yield from _target_faults(path, config, pipelines, hints)
         yield from _time_faults(path, config)
-        yield from _bounds_faults(path, config)
+        yield from _bounds_faults(path, config, str(config.get("timezone") or zone))
 
 
 def _target_faults(
@@ -99,11 +102,15 @@ def _day_faults(path: Path, schedule: Mapping[str, Any]) -> Iterator[Fault]:
     try:
         check_days(days, months)
     except BadCrontab as error:
-        yield Fault((*path, "dayOfMonth"), str(error), "choose days that the months have")
+        yield Fault((*path, "dayOfMonth"), error.problem, error.remedy)
 
 
-def _bounds_faults(path: Path, config: Mapping[str, Any]) -> Iterator[Fault]:
-    # ISO times of the same shape compare as text; others are left to the scheduler.
+def _bounds_faults(path: Path, config: Mapping[str, Any], zone: str) -> Iterator[Fault]:
     start, end = config.get("startAt"), config.get("endAt")
-    if isinstance(start, str) and isinstance(end, str) and len(start) == len(end) and end <= start:
-        yield Fault((*path, "endAt"), "is not after startAt", "choose a later time")
+    if not (isinstance(start, str) and isinstance(end, str)):
+        return
+    try:
+        if not are_in_order(start, end, zone_of(zone)):
+            yield Fault((*path, "endAt"), "is not after startAt", "choose a later time")
+    except BadTiming:
+        return  # the field's own fault says it

@@ -10,29 +10,57 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WEEK = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_YEAR = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEK = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_YEAR = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
 _SUNDAY = 7
-_DAYS = {name: number for number, name in enumerate(_WEEK)}
-_MONTHS = {name: number for number, name in enumerate(_YEAR, 1)}
+_DAYS = {name[:3]: number for number, name in enumerate(_WEEK)}
+_MONTHS = {name[:3]: number for number, name in enumerate(_YEAR, 1)}
+_WHOLE_DAYS = {name: number for number, name in enumerate(_WEEK)}
+_WHOLE_MONTHS = {name: number for number, name in enumerate(_YEAR, 1)}
 _PART = re.compile(
     r"(?:(?P<star>\*)|(?P<first>\w{1,20})(?:-(?P<last>\w{1,20}))?)(?:/(?P<step>\w{0,20}))?", re.ASCII
 )
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
+_REMEDY = "write `*`, `5`, `1-5`, `*/15` or a list of them"
+
+
 class BadCrontab(ValueError):  # noqa: N818 - names say what is wrong
-    """A crontab that names no time; the message says why and what is allowed."""
+    """A crontab that names no time. ``problem`` says why, ``remedy`` what to write instead."""
+
+    def __init__(self, problem: str, remedy: str = _REMEDY) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{problem}, {remedy}")
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a crontab: its name, the values it may hold, and their names."""
+    """
+    One field of a crontab: its name, the values it may hold, and their names.
+
+    Of a name only so many ``letters`` are looked at; None: all of them.
+    """
 
     name: str
     lowest: int
     highest: int
     names: Mapping[str, int] = field(default_factory=lambda: {**_DAYS, **_MONTHS})
+    letters: int | None = 3
 
 
 CELERY_FIELDS = (
@@ -48,10 +76,10 @@ CRON_FIELDS = (
     Field("minute", 0, 59, {}),
     Field("hour", 0, 23, {}),
     Field("day of month", 1, 31, {}),
-    Field("month", 1, 12, _MONTHS),
-    Field("day of week", 0, 7, _DAYS),
+    Field("month", 1, 12, _MONTHS | _WHOLE_MONTHS, None),
+    Field("day of week", 0, 7, _DAYS | _WHOLE_DAYS, None),
 )
-"""The fields of cron, in its order. It has Sunday as 0 and as 7."""
+"""The fields of cron, in its order. It has Sunday as 0 and as 7, and names of three letters or in full."""
 
 FIELDS = MappingProxyType({field.name: field for field in CELERY_FIELDS})
 """The fields of Celery, by their names in the file."""
@@ -80,20 +108,19 @@ def is_any(text: str) -> bool:
 def check_days(days: frozenset[int], months: frozenset[int]) -> None:
     """Raise BadCrontab if none of the days is in any of the months, as in 30 February."""
     if not any(day <= _DAYS_IN_MONTH[month - 1] for month in months for day in days):
-        raise BadCrontab("none of its days is in any of its months")
+        raise BadCrontab("none of its days is in any of its months", "choose days that the months have")
 
 
 def _parse_part(part: str, bounds: Field) -> range | list[int]:
     match = _PART.fullmatch(part)
     if match is None:
-        raise BadCrontab(f"{part!r} is no crontab value: write `*`, `5`, `1-5`, `*/15` or a list of them")
+        raise BadCrontab(f"{part!r} is no crontab value")
     values = _values(match, bounds)
     if match["step"] is None:
         return values
     if match["star"] is None and match["last"] is None:
-        raise BadCrontab(
-            f"{part!r} steps from one value: write `{match['first']}-{bounds.highest}/{match['step']}`"
-        )
+        remedy = f"write `{match['first']}-{bounds.highest}/{match['step']}`"
+        raise BadCrontab(f"{part!r} steps from one value", remedy)
     if not match["step"].isdecimal() or not int(match["step"]):
         raise BadCrontab(f"{part!r} has no step from 1 up after its `/`")
     return values[:: int(match["step"])]
@@ -110,7 +137,7 @@ def _values(match: re.Match[str], bounds: Field) -> range | list[int]:
 
 
 def _number(text: str, bounds: Field) -> int:
-    value = int(text) if text.isdecimal() else bounds.names.get(text[:3].lower())
+    value = int(text) if text.isdecimal() else bounds.names.get(text[: bounds.letters].lower())
     if value is None or not bounds.lowest <= value <= bounds.highest:
         raise BadCrontab(f"{text!r} is not within {bounds.lowest} to {bounds.highest}")
     return value

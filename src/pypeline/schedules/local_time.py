@@ -55,6 +55,11 @@ def instant_of_text(text: str, zone: ZoneInfo) -> datetime:
         raise BadTiming(f"{text!r} is beyond the calendar", "choose a year of this age") from error
 
 
+def are_in_order(first: str, second: str, zone: ZoneInfo) -> bool:
+    """Whether the second of two ISO 8601 times is after the first. Raises BadTiming."""
+    return instant_of_text(first, zone) < instant_of_text(second, zone)
+
+
 def is_in_gap(wall: datetime, zone: ZoneInfo) -> bool:
     """Whether the clock never shows this: it goes forward over it."""
     first, second = _offsets(wall, zone)

@@ -187,8 +187,7 @@ def _parsed(text: str, field: Field) -> frozenset[int]:
     try:
         return parse_values(text, field)
     except BadCrontab as error:
-        remedy = "write `*`, `5`, `1-5`, `*/15` or a list of them"
-        raise BadTiming(f"{field.name}: {error}", remedy) from error
+        raise BadTiming(f"{field.name}: {error.problem}", error.remedy) from error
 
 
 def _count_and_unit(text: str) -> tuple[int, str]:
@@ -209,4 +208,4 @@ def _check_days(days: frozenset[int], months: frozenset[int]) -> None:
     try:
         check_days(days, months)
     except BadCrontab as error:
-        raise BadTiming(str(error), "choose days that the months have") from error
+        raise BadTiming(error.problem, error.remedy) from error

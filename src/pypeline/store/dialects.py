@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import make_url
-
 from pypeline.errors import InvalidSetting
 from pypeline.store.postgresql import PostgresDialect
 from pypeline.store.sqlite import SqliteDialect
+from pypeline.store.urls import parsed_url
 
 if TYPE_CHECKING:
     from pypeline.store.rendering import Params
@@ -74,7 +73,7 @@ def dialect_for(url: str, *, clock: Clock | None = None, patient: bool = True) -
 
     ``patient``: as `pypeline.store.sql_store.SqlStore` has it.
     """
-    parsed = make_url(url)
+    parsed = parsed_url(url)
     match parsed.get_backend_name():
         case "sqlite" if parsed.database in (None, "", ":memory:"):
             raise InvalidSetting(

@@ -22,7 +22,7 @@ _RUN_STATE = "SELECT state FROM pypeline_run WHERE id = :run AND app = :app"
 _RESULT = "SELECT result FROM pypeline_node WHERE run_id = :run AND position = :position AND item = -1"
 _LENGTH = """
     SELECT coalesce(elements, items) FROM pypeline_node
-    WHERE run_id = :run AND position = :position AND item = -1 AND state IN ('success', 'failed')
+    WHERE run_id = :run AND position = :position AND item = -1 AND state IN ('success', 'failed', 'skipped')
 """
 _IS_MAPPED = "SELECT items FROM pypeline_node WHERE run_id = :run AND position = :position AND item = -1"
 _ELEMENTS = """

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import create_engine, event, make_url
+from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from pypeline.errors import DatabaseUnavailable
@@ -34,7 +34,7 @@ from pypeline.store.schedules.sql_schedules import SqlSchedules
 from pypeline.store.schema import ensure_schema
 from pypeline.store.sql_retention import SqlRetention
 from pypeline.store.sqlite import SqliteDialect
-from pypeline.store.urls import driver_url
+from pypeline.store.urls import driver_url, parsed_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,7 +91,7 @@ class SqlStore:
     ) -> None:
         self._app = app
         self._dialect = dialect_for(driver_url(url), clock=clock, patient=patient)
-        self._shown = make_url(url).render_as_string()
+        self._shown = parsed_url(url).render_as_string()
         self._engine = _engine(url)
         if isinstance(self._dialect, SqliteDialect):
             event.listen(self._engine, "connect", partial(_prepare, self._dialect))
@@ -305,13 +305,13 @@ def opened(url: str) -> Iterator[Engine]:
     try:
         yield engine
     except DBAPIError as error:
-        raise DatabaseUnavailable(make_url(url).render_as_string(), error.orig) from error
+        raise DatabaseUnavailable(parsed_url(url).render_as_string(), error.orig) from error
     finally:
         engine.dispose()
 
 
 def _engine(url: str) -> Engine:
-    parsed = make_url(driver_url(url))
+    parsed = parsed_url(driver_url(url))
     if parsed.get_backend_name() != "postgresql":
         return create_engine(parsed)
     # Nothing is prepared: a pooler may stand between.

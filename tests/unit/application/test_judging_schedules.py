@@ -51,6 +51,7 @@ def record(schedule_id="load", **changes):
         "problem": None,
         "retired_at": None,
         "is_going": False,
+        "is_planned": True,
     }
     return ScheduleRecord(schedule_id, **{**values, **changes})
 

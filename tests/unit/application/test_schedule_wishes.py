@@ -90,6 +90,13 @@ def test_a_schedule_that_starts_a_pipeline_from_now_on_loses_the_queue_of_its_ta
     assert (changed.target_kind, changed.target, changed.queue) == (TargetKind.PIPELINE, "load", None)
 
 
+def test_a_schedule_of_a_pipeline_is_given_no_queue():
+    pipeline = made(BEFORE, pipeline="load")
+
+    assert "`queue` is for a task" in refused(pipeline, queue="slow")
+    assert made(pipeline, task="demo.one", queue="slow").queue == "slow"
+
+
 def test_a_schedule_needs_a_target_and_times():
     said = refused()
 
@@ -126,6 +133,7 @@ def test_what_a_schedule_needs_is_not_taken_away(words):
         ({"end_at": "2026-01-01T00:00"}, "end_at is not after start_at"),
         ({"end_at": "2025-12-31T23:00+00:00"}, "end_at is not after start_at"),
         ({"queue": "${QUEUE}"}, "variables are for sermos.yaml"),
+        ({"queue": "amq.slow"}, "queue: 'amq.slow' is RabbitMQ's own"),
         ({"pipeline": "load", "queue": "slow"}, "`queue` is for a task"),
     ],
 )

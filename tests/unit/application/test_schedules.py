@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from pypeline.schedules.schedule import TargetKind
 from pypeline.schedules.timing import interval
 from pypeline.store.schedules.records import Source
 from pypeline.store.sql_store import SqlStore
+from timetable import sql
 
 CONFIG = """
 serviceConfig:
@@ -116,6 +118,21 @@ def test_a_schedule_may_be_created_off(schedules):
     assert (record.enabled, record.next_at) == (False, None)
 
 
+@pytest.mark.parametrize("queue", ["q" * 300, "amq.slow"])
+def test_a_queue_that_no_broker_takes_is_the_problem_of_its_schedule_alone(shop, schedules, queue):
+    for schedule_id in ("bad", "good"):
+        schedules.create(schedule_id, ScheduleWish(task="demo.tasks.refresh", cron="* * * * *"))
+    sql(shop.store, "UPDATE pypeline_schedule SET next_at = shift(now(), :by)", by=-120.0)
+    sql(shop.store, "UPDATE pypeline_schedule SET queue = :queue WHERE id = 'bad'", queue=queue)
+
+    Scheduler(shop.engine, schedules.target_of).tick()
+
+    assert [message.queue for message in shop.broker.messages] == ["usual"]
+    assert schedules.get("bad").count == 0
+    with pytest.raises(InvalidSchedule, match="queue: "):
+        schedules.target_of(schedules.get("bad").schedule)
+
+
 def test_an_id_is_given_once(schedules):
     schedules.create("refresh", HOURLY)
 
@@ -178,6 +195,67 @@ def test_an_update_of_what_is_off_leaves_it_off(schedules):
     schedules.disable("refresh")
 
     assert not schedules.update("refresh", ScheduleWish(every="2 hours")).enabled
+
+
+def missed(shop, schedule_id):
+    """Let a schedule be due for two hours, as where no scheduler runs; answers its due time."""
+    sql(shop.store, "UPDATE pypeline_schedule SET next_at = shift(now(), :by)", by=-7200.0)
+    return shop.store.schedules.schedule(schedule_id).next_at
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda schedules: schedules.update("refresh", ScheduleWish(name="Refresh", payload={"a": 1})),
+        lambda schedules: schedules.replace("refresh", HOURLY),
+        lambda schedules: schedules.enable("refresh"),
+    ],
+    ids=["update", "replace", "enable"],
+)
+def test_a_change_of_anything_but_the_times_keeps_a_time_that_was_missed(schedules, shop, change):
+    schedules.create("refresh", HOURLY)
+    due_at = missed(shop, "refresh")
+
+    assert change(schedules).next_at == due_at
+
+
+def test_a_single_time_that_was_missed_survives_a_change(schedules, shop):
+    at = datetime.now(UTC) + timedelta(hours=1)
+    schedules.create("once", ScheduleWish(task="demo.tasks.refresh", at=at.isoformat()))
+    due_at = missed(shop, "once")
+    sql(shop.store, "UPDATE pypeline_schedule SET timing = '2020-05-01T08:00'")
+    sql(shop.store, "UPDATE pypeline_schedule SET planned = plan_key")
+
+    assert schedules.enable("once").next_at == due_at
+    assert schedules.update("once", ScheduleWish(name="Once")).next_at == due_at
+
+
+def test_what_is_switched_off_and_on_again_makes_up_for_nothing(schedules, shop):
+    schedules.create("refresh", HOURLY)
+    missed(shop, "refresh")
+
+    schedules.disable("refresh")
+
+    assert seconds_ahead(schedules.enable("refresh").next_at) > 0
+
+
+def test_changes_at_once_are_all_made(schedules):
+    schedules.create("refresh", HOURLY)
+    changes = (
+        lambda number: schedules.update("refresh", ScheduleWish(name=f"name {number}")),
+        lambda number: schedules.update("refresh", ScheduleWish(payload={"v": number})),
+        lambda _: schedules.disable("refresh"),
+    )
+
+    for number in range(20):
+        schedules.enable("refresh")
+        with ThreadPoolExecutor(len(changes)) as pool:
+            for done in [pool.submit(change, number) for change in changes]:
+                done.result()
+
+        record = schedules.get("refresh")
+        assert (record.schedule.name, record.schedule.payload) == (f"name {number}", {"v": number})
+        assert not record.enabled
 
 
 def test_what_the_scheduler_switched_off_is_on_again_once_it_is_corrected(schedules, shop):

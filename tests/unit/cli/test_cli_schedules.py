@@ -302,6 +302,34 @@ def test_what_the_scheduler_switched_off_shows_why(folder):
     assert "there is no task demo.gone" in schedules("show", "ticks").stdout
 
 
+def test_one_that_has_had_its_times_says_so(folder):
+    create("fin", *TICK, "--at", "2099-05-01T08:00")
+    with closing(sqlite3.connect(folder / "pypeline.db")) as database, database:
+        database.execute("UPDATE pypeline_schedule SET timing = '2020-05-01T08:00'")
+    unplanned = schedules("show", "fin").stdout
+    with closing(sqlite3.connect(folder / "pypeline.db")) as database, database:
+        database.execute("UPDATE pypeline_schedule SET planned = plan_key, next_at = NULL")
+
+    assert "planned at once" in unplanned
+    assert "no more times" in schedules("show", "fin").stdout
+    assert "no more times" in schedules("list", columns=200).stdout
+    assert "no more times" in schedules("list", columns=40).stdout
+    assert "is on. It has no more times.\n" in schedules("update", "fin", "--name", "hello").stdout
+
+
+def test_one_whose_row_cannot_be_read_is_shown_beside_the_others(folder):
+    create("a", *TICK, "--every", "1 day")
+    create("b", *TICK, "--every", "1 day")
+    with closing(sqlite3.connect(folder / "pypeline.db")) as database, database:
+        database.execute("UPDATE pypeline_schedule SET created_at = 'garbage' WHERE id = 'a'")
+
+    listed = schedules("list", columns=200)
+
+    assert listed.exit_code == 0
+    assert "the scheduler cannot use it: its row cannot be read: created_at is no time" in listed.stdout
+    assert "its row cannot be read" in document("a")["problem"]
+
+
 def test_enabling_forgets_the_problem(folder):
     create("ticks", *TICK, "--every", "30 seconds")
     with _system() as system:

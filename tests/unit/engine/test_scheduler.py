@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -57,9 +59,11 @@ def broker():
 
 
 @pytest.fixture
-def scheduler(store, broker):
-    def target_of(schedule):
-        if schedule.target == "gone":
+def open_scheduler(store, broker):
+    """Makes schedulers, each of the pipelines of a configuration of its own."""
+
+    def target_of(schedule, has_gone):
+        if schedule.target == "gone" and not has_gone:
             raise UnknownPipeline("gone", ["demo"])
         if schedule.target == "silent":
             raise KeyError
@@ -67,7 +71,12 @@ def scheduler(store, broker):
 
     identity = Identity("beat", "here", ("default",))
     engine = Engine(store, broker, identity=identity, load_plan=lambda pipeline_id, document: chain(1))
-    return Scheduler(engine, target_of, limit=2)
+    return lambda *, has_gone: Scheduler(engine, partial(target_of, has_gone=has_gone), limit=2)
+
+
+@pytest.fixture
+def scheduler(open_scheduler):
+    return open_scheduler(has_gone=False)
 
 
 @pytest.fixture
@@ -78,6 +87,20 @@ def add(store):
         store.schedules.create(schedule_id, schedule, enabled=True, next_after=later(seconds))
 
     return create
+
+
+@pytest.fixture
+def away(store):
+    """While it lasts, nobody reaches the database."""
+
+    @contextmanager
+    def hide():
+        store.close()
+        path, store._dialect._path = store._dialect._path, "/nowhere/runs.db"
+        yield
+        store._dialect._path = path
+
+    return hide
 
 
 def reasons(store, schedule_id):
@@ -141,11 +164,8 @@ def test_an_edit_by_hand_is_planned_and_fires_nothing(scheduler, store, broker, 
     assert record.next_at == record.created_at + timedelta(seconds=63)
 
 
-@pytest.mark.parametrize(("target", "says"), [("gone", "gone"), ("silent", "KeyError"), ("broken", "stored")])
-def test_one_that_cannot_be_started_is_switched_off_and_the_others_go_on(
-    scheduler, store, add, forward, target, says
-):
-    add("a", target=target)
+def test_one_that_cannot_be_stored_is_switched_off_and_the_others_go_on(scheduler, store, add, forward):
+    add("a", target="broken")
     add("b")
     forward(60)
 
@@ -153,8 +173,95 @@ def test_one_that_cannot_be_started_is_switched_off_and_the_others_go_on(
 
     first, second = store.schedules.schedules()
     assert (first.enabled, first.count, second.count) == (False, 0, 1)
-    assert says in first.problem
+    assert "stored" in first.problem
     assert "change it, then enable it again" in first.problem
+
+
+@pytest.mark.parametrize(("target", "says"), [("gone", "gone"), ("silent", "KeyError")])
+def test_one_without_a_target_is_switched_off_once_nobody_has_started_it_for_a_minute(
+    scheduler, store, add, forward, target, says
+):
+    add("a", 3600, target=target)
+    forward(3600)
+    for seconds in (0, 59.5):
+        forward(seconds)
+        assert scheduler.tick() == 1.0
+        assert store.schedules.schedule("a").enabled
+
+    forward(0.5)
+    scheduler.tick()
+
+    record = store.schedules.schedule("a")
+    assert (record.enabled, record.count) == (False, 0)
+    assert says in record.problem
+    assert "change it, then enable it again" in record.problem
+
+
+def test_what_one_scheduler_has_no_target_for_another_one_starts(open_scheduler, store, add, forward):
+    old, new = open_scheduler(has_gone=False), open_scheduler(has_gone=True)
+    add("a", 30, target="gone", misfire=Misfire.SKIP)
+
+    for _ in range(10):
+        forward(30)
+        old.tick()
+        forward(20)
+        old.tick()
+        new.tick()
+        forward(-20)
+
+    record = store.schedules.schedule("a")
+    assert (record.enabled, record.count, record.problem) == (True, 10, None)
+    assert reasons(store, "a") == [None] * 10
+
+
+def test_what_was_missed_is_left_out_by_one_that_could_have_started_it(open_scheduler, store, add, forward):
+    add("a", 3600, target="gone", misfire=Misfire.SKIP, misfire_grace=5)
+    forward(3610)
+
+    open_scheduler(has_gone=False).tick()
+    assert reasons(store, "a") == []
+
+    open_scheduler(has_gone=True).tick()
+    assert reasons(store, "a") == ["was due while no scheduler ran (misfire: skip)"]
+
+
+def test_those_without_a_target_hold_up_no_others(scheduler, store, add, forward):
+    for name in "abcde":
+        add(name, target="gone")
+    forward(1)
+    add("z")
+    forward(60)
+
+    assert scheduler.tick() == 1.0
+
+    counts = {record.schedule_id: record.count for record in store.schedules.schedules()}
+    assert counts == {**dict.fromkeys("abcde", 0), "z": 1}
+
+
+def test_one_that_is_given_a_target_meanwhile_is_started_at_the_next_look(scheduler, store, add, forward):
+    add("a", target="gone")
+    forward(60)
+    scheduler.tick()
+    due_at = store.schedules.schedule("a").next_at
+
+    sql(store, "UPDATE pypeline_schedule SET target = 'demo'")
+    scheduler.tick()
+
+    record = store.schedules.schedule("a")
+    assert (record.count, record.last_at) == (1, due_at)
+
+
+def test_an_outage_of_the_database_is_no_time_to_start_anything(scheduler, store, add, forward, away):
+    add("a", 3600, target="gone")
+    forward(3600)
+    scheduler.tick()
+
+    with away(), pytest.raises(DatabaseUnavailable):
+        scheduler.tick()
+    forward(600)
+    scheduler.tick()
+
+    assert store.schedules.schedule("a").enabled
 
 
 def test_one_that_names_no_times_is_switched_off(scheduler, store, add, forward):
@@ -174,34 +281,41 @@ def test_one_that_is_switched_off_is_told_of_once(scheduler, store, add, forward
     caplog.set_level(logging.ERROR)
     add("a", target="gone")
     add("b", target="broken")
-    forward(60)
-
-    scheduler.tick()
+    for _ in range(4):
+        forward(60)
+        scheduler.tick()
 
     assert len(caplog.messages) == 2
     assert any(message.startswith("schedule a is switched off") for message in caplog.messages)
+
+
+def test_one_that_is_left_to_others_is_told_of_once(scheduler, add, forward, caplog):
+    caplog.set_level(logging.WARNING)
+    add("a", target="gone")
+    for _ in range(3):
+        forward(29)
+        scheduler.tick()
+
+    [message] = caplog.messages
+    assert message.startswith("schedule a is left to a scheduler of another configuration")
 
 
 def test_one_that_fails_again_after_it_was_mended_is_told_of_again(scheduler, store, add, forward, caplog):
     add("a", target="gone")
     for target in ("gone", "demo", "gone"):
         sql(store, "UPDATE pypeline_schedule SET target = :target, enabled = true", target=target)
-        scheduler.tick()
-        forward(60)
-        scheduler.tick()
+        for seconds in (0, 60, 60):
+            forward(seconds)
+            scheduler.tick()
 
-    assert len([message for message in caplog.messages if "switched off" in message]) == 2
+    assert len([message for message in caplog.messages if "is switched off" in message]) == 2
 
 
-def test_a_database_that_is_away_is_the_callers_to_wait_for(scheduler, store, add, forward):
+def test_a_database_that_is_away_is_the_callers_to_wait_for(scheduler, store, add, forward, away):
     add("a")
     forward(60)
-    store.close()
-    path = store._dialect._path
-    store._dialect._path = "/nowhere/runs.db"
-    with pytest.raises(DatabaseUnavailable):
+    with away(), pytest.raises(DatabaseUnavailable):
         scheduler.tick()
-    store._dialect._path = path
 
     scheduler.tick()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -147,14 +147,14 @@ class Schedulers(RuleBasedStateMachine):
     def write(self, name: str, length: int, misfire: Misfire, is_on: bool) -> None:  # noqa: FBT001
         others = self._others(name)
         known = self.models.get(name)
-        model = Model(known.created_at if known else self.now, length, misfire, is_on)
-        model.recorded = known.recorded if known else {}
-        model.plan(self.now)
-        enabled, following = is_on, self._following(model)
+        model = known or Model(self.now, length, misfire, is_on)
+        model.length, model.misfire, model.is_on = length, misfire, is_on
         if known:
-            self.store.schedules.change(name, model.schedule(), enabled=enabled, next_after=following)
+            self._change(name, model)
         else:
-            self.store.schedules.create(name, model.schedule(), enabled=enabled, next_after=following)
+            model.plan(self.now)
+            following = self._following(model)
+            self.store.schedules.create(name, model.schedule(), enabled=is_on, next_after=following)
         self.models[name] = model
         assert self._others(name) == others
 
@@ -165,8 +165,7 @@ class Schedulers(RuleBasedStateMachine):
         model = self.models[name]
         others = self._others(name)
         model.is_on = is_on
-        model.plan(self.now)
-        self.store.schedules.change(name, None, enabled=is_on, next_after=self._following(model))
+        self._change(name, model)
         assert self._others(name) == others
 
     @precondition(lambda self: self.models)
@@ -206,9 +205,10 @@ class Schedulers(RuleBasedStateMachine):
         """The clock steps back, and what is planned anew meets due times that are settled."""
         self.now -= timedelta(hours=1)
         for name, model in self.models.items():
-            model.plan(self.now)
-            enabled, following = model.is_on, self._following(model)
-            self.store.schedules.change(name, model.schedule(), enabled=enabled, next_after=following)
+            is_on, model.is_on = model.is_on, False
+            self._change(name, model)
+            model.is_on = is_on
+            self._change(name, model)
         self.now += timedelta(hours=1)
         self.tick(which)
 
@@ -261,6 +261,16 @@ class Schedulers(RuleBasedStateMachine):
             self.lost += unsent
         else:
             assert unsent == 0
+
+    def _change(self, name: str, model: Model) -> None:
+        """Write the model down; what was planned stands unless the times are others."""
+        if model.planned != model.times:
+            model.plan(self.now)
+        self.store.schedules.change(
+            name,
+            lambda record: replace(record, schedule=model.schedule(), enabled=model.is_on),
+            next_after=lambda schedule, created_at, now: self._following(model)(now),
+        )
 
     def _following(self, model: Model) -> Any:
         return lambda now: next_after(model.schedule(), created_at=model.created_at, moment=now)

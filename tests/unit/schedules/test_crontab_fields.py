@@ -59,9 +59,9 @@ def test_lists_ranges_steps_and_names_are_understood(text, field, values):
     [
         ("60", "minute", "not within 0 to 59"),
         ("0", "dayOfMonth", "not within 1 to 31"),
+        ("5/2", "hour", r"'5/2' steps from one value, write `5-23/2`$"),
         ("noday", "dayOfWeek", "'noday' is not within 0 to 6"),
         ("*/0", "hour", "no step from 1 up"),
-        ("5/2", "hour", "write `5-23/2`"),
         ("1-5-7", "hour", "no crontab value"),
     ],
 )

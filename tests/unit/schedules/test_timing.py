@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pypeline.schedules.timing import BadTiming, Timing, TimingKind, cron, crontab, interval, once
+from pypeline.schedules.timing import BadTiming, Timing, TimingKind, cron, crontab, interval, once, values_of
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,10 @@ def test_a_cron_has_five_fields_or_a_word_for_them(text, canonical):
         ("mon 0 * * *", "minute: 'mon' is not within 0 to 59"),
         ("0 0 * mon *", "month: 'mon' is not within 1 to 12"),
         ("0 0 L * *", "day of month: 'l' is not within 1 to 31"),
-        ("5/15 * * * *", "minute: '5/15' steps from one value: write `5-59/15`"),
+        ("5/15 * * * *", "minute: '5/15' steps from one value, write `5-59/15`$"),
+        ("? * * * *", r"minute: '\?' is no crontab value, write `\*`, `5`, [^:]* or a list of them$"),
+        ("0 0 * * monkey", "day of week: 'monkey' is not within 0 to 7"),
+        ("0 0 * janet *", "month: 'janet' is not within 1 to 12"),
         ("0 0 31 apr,jun *", "none of its days is in any of its months"),
         ("0 0 30 2 */2", "none of its days is in any of its months"),
     ],
@@ -104,6 +107,10 @@ def test_a_cron_has_five_fields_or_a_word_for_them(text, canonical):
 def test_a_bad_cron_says_what_is_wrong(text, words):
     with pytest.raises(BadTiming, match=words):
         cron(text)
+
+
+def test_a_cron_has_names_in_full_too():
+    assert values_of(cron("0 0 * January-mar Sunday"))[3:] == [{1, 2, 3}, {0}]
 
 
 def test_a_day_that_no_month_has_is_fine_beside_a_day_of_the_week():

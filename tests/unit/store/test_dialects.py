@@ -79,6 +79,14 @@ def test_a_lost_database_is_told_from_a_wrong_statement():
     assert not SQLITE.is_lost(sqlite3.IntegrityError())
 
 
+@pytest.mark.parametrize("url", ["postgresql://u:secret@h:port/d", "://secret", "secret"])
+def test_what_is_no_url_is_refused_and_not_shown(url):
+    with pytest.raises(InvalidSetting, match="PYPELINE_DATABASE_URL: is no URL of a database") as caught:
+        dialect_for(url)
+
+    assert "secret" not in str(caught.value)
+
+
 def test_a_database_of_another_kind_is_refused():
     with pytest.raises(InvalidSetting, match="mysql is not supported"):
         dialect_for("mysql://h/d")

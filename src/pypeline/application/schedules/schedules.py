@@ -72,51 +72,39 @@ class Schedules:
 
     def update(self, schedule_id: str, wish: ScheduleWish) -> ScheduleRecord:
         """
-        Change what the wish says, and nothing else. The next time is strictly after now.
+        Change what the wish says, and nothing else. Other times are due strictly after now.
 
         One that the scheduler had switched off is on again, unless the wish says otherwise. Raises
         UnknownSchedule, InvalidSchedule (also for one of sermos.yaml) and InvalidPayload.
         """
-        record = self.get(schedule_id)
-        return self._change(
-            record, wish, schedule_of(wish, record.schedule, timezone=self._settings.timezone)
-        )
+
+        def alter(record: ScheduleRecord) -> ScheduleRecord:
+            schedule = schedule_of(wish, record.schedule, timezone=self._settings.timezone)
+            return self._altered(record, schedule, enabled=wish.enabled)
+
+        return self._change(schedule_id, alter)
 
     def replace(self, schedule_id: str, wish: ScheduleWish) -> ScheduleRecord:
         """As `update`, but what the wish does not say is as by default."""
-        record = self.get(schedule_id)
-        whole = wish if wish.enabled is not None else replace(wish, enabled=True)
-        return self._change(record, whole, schedule_of(wish, timezone=self._settings.timezone))
 
-    def _change(self, record: ScheduleRecord, wish: ScheduleWish, schedule: Schedule) -> ScheduleRecord:
-        _require_own(record, "change it there")
-        self.target_of(schedule)
-        was_on = record.enabled or record.problem is not None
-        enabled = was_on if wish.enabled is None else wish.enabled
-        # One that has had its times may still be renamed.
-        if enabled and (not record.enabled or have_other_times(schedule, record.schedule)):
-            require_time_ahead(schedule, created_at=record.created_at, moment=datetime.now(UTC))
-        following = _following(schedule, record.created_at)
-        self._store.change(record.schedule_id, schedule, enabled=enabled, next_after=following)
-        return self.get(record.schedule_id)
+        def alter(record: ScheduleRecord) -> ScheduleRecord:
+            schedule = schedule_of(wish, timezone=self._settings.timezone)
+            return self._altered(record, schedule, enabled=wish.enabled is not False)
+
+        return self._change(schedule_id, alter)
 
     def enable(self, schedule_id: str) -> ScheduleRecord:
         """
         Switch it on, and forget the problem that it had.
 
-        Raises UnknownSchedule, and InvalidSchedule where none of its times lies ahead.
+        One that is on keeps its next time. Raises UnknownSchedule, and InvalidSchedule where none of its
+        times lies ahead.
         """
-        record = self._present(schedule_id)
-        require_time_ahead(record.schedule, created_at=record.created_at, moment=datetime.now(UTC))
-        following = _following(record.schedule, record.created_at)
-        self._store.change(schedule_id, None, enabled=True, next_after=following)
-        return self.get(schedule_id)
+        return self._change(schedule_id, _switched_on)
 
     def disable(self, schedule_id: str) -> ScheduleRecord:
         """Switch it off; runs that it started go on. Raises UnknownSchedule."""
-        self._present(schedule_id)
-        self._store.change(schedule_id, None, enabled=False, next_after=_never)
-        return self.get(schedule_id)
+        return self._change(schedule_id, _switched_off)
 
     def delete(self, schedule_id: str) -> None:
         """
@@ -135,7 +123,7 @@ class Schedules:
 
         Raises UnknownSchedule, InvalidSchedule and InvalidPayload.
         """
-        plan, payload = self.target_of(self._present(schedule_id).schedule)
+        plan, payload = self.target_of(_present(self.get(schedule_id)).schedule)
         run_id = self._engine.start(plan, payload, trigger=f"schedule:{schedule_id}")
         self._store.note_run(schedule_id, run_id)
         return run_id
@@ -183,7 +171,7 @@ class Schedules:
         """Make the file's schedules those that the configuration has now."""
         entries = file_schedules(self._configured(), self._settings.timezone)
         brought = [FileSchedule(entry.schedule_id, entry.schedule, entry.enabled) for entry in entries]
-        return self._store.bring_in(brought, next_after=_next_of_file)
+        return self._store.bring_in(brought, next_after=_next_after)
 
     def target_of(self, schedule: Schedule) -> tuple[Plan, JsonObject]:
         """
@@ -207,11 +195,38 @@ class Schedules:
         assert self._config is not None, "what is started stands in a configuration"  # noqa: S101 - by the door
         return self._config
 
-    def _present(self, schedule_id: str) -> ScheduleRecord:
-        record = self.get(schedule_id)
-        if record.retired_at is not None:
-            raise InvalidSchedule(f"schedule {schedule_id!r} is gone from sermos.yaml: write it there again")
-        return record
+    def _change(self, schedule_id: str, alter: Callable[[ScheduleRecord], ScheduleRecord]) -> ScheduleRecord:
+        self._store.change(schedule_id, alter, next_after=_next_after)
+        return self.get(schedule_id)
+
+    def _altered(self, record: ScheduleRecord, schedule: Schedule, *, enabled: bool | None) -> ScheduleRecord:
+        _require_own(record, "change it there")
+        self.target_of(schedule)
+        was_on = record.enabled or record.problem is not None
+        is_on = was_on if enabled is None else enabled
+        # One that has had its times may still be renamed.
+        if is_on and (not record.enabled or have_other_times(schedule, record.schedule)):
+            require_time_ahead(schedule, created_at=record.created_at, moment=datetime.now(UTC))
+        return replace(record, schedule=schedule, enabled=is_on)
+
+
+def _present(record: ScheduleRecord) -> ScheduleRecord:
+    if record.retired_at is not None:
+        raise InvalidSchedule(
+            f"schedule {record.schedule_id!r} is gone from sermos.yaml: write it there again"
+        )
+    return record
+
+
+def _switched_on(record: ScheduleRecord) -> ScheduleRecord:
+    # One that is on may wait for a time that was missed.
+    if not _present(record).enabled or record.next_at is None:
+        require_time_ahead(record.schedule, created_at=record.created_at, moment=datetime.now(UTC))
+    return replace(record, enabled=True)
+
+
+def _switched_off(record: ScheduleRecord) -> ScheduleRecord:
+    return replace(_present(record), enabled=False)
 
 
 def _require_own(record: ScheduleRecord, remedy: str) -> None:
@@ -223,13 +238,5 @@ def _from_now(schedule: Schedule) -> Callable[[datetime], datetime | None]:
     return lambda now: next_after(schedule, created_at=now, moment=now)
 
 
-def _following(schedule: Schedule, created_at: datetime) -> Callable[[datetime], datetime | None]:
-    return lambda now: next_after(schedule, created_at=created_at, moment=now)
-
-
-def _next_of_file(schedule: Schedule, created_at: datetime, now: datetime) -> datetime | None:
+def _next_after(schedule: Schedule, created_at: datetime, now: datetime) -> datetime | None:
     return next_after(schedule, created_at=created_at, moment=now)
-
-
-def _never(_: datetime) -> None:
-    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pypeline.application.queue_names import queue_fault
 from pypeline.config.findings import Hints
 from pypeline.config.task_plan import task_plan
 from pypeline.errors import InvalidSchedule
@@ -20,15 +21,18 @@ def target_of(config: Config, schedule: Schedule, *, default_queue: str) -> tupl
     """
     The plan and the payload of the runs of a schedule.
 
-    The event defaults of a task are merged by the worker. Raises InvalidSchedule (there is no such target)
-    and InvalidPayload.
+    The event defaults of a task are merged by the worker. Raises InvalidSchedule (there is no such target,
+    or no broker takes its queue) and InvalidPayload.
     """
     if schedule.target_kind is TargetKind.PIPELINE:
         _require_pipeline(config, schedule.target)
         payload = config.checked_payload(schedule.target, schedule.payload)
         return config.plan(schedule.target), payload
     _require_task(config, schedule.target)
-    return task_plan(schedule.target, schedule.queue or default_queue), schedule.payload
+    queue = schedule.queue or default_queue
+    if (fault := queue_fault(queue)) is not None:
+        raise InvalidSchedule(f"queue: {fault}")
+    return task_plan(schedule.target, queue), schedule.payload
 
 
 def _require_pipeline(config: Config, pipeline_id: str) -> None:

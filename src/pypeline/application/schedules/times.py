@@ -70,6 +70,13 @@ def preview_times(timing: Timing | str, timezone: str, after: datetime, *, count
         parsed = cron(timing) if isinstance(timing, str) else timing
     except BadTiming as error:
         raise InvalidSchedule(str(error)) from error
-    moment = after if after.tzinfo else instant_of(after, ZoneInfo(timezone))
+    moment = _instant(after, timezone)
     nothing = Schedule(TargetKind.TASK, "", parsed, timezone=timezone)
     return times_after(nothing, moment, moment, count=count)
+
+
+def _instant(moment: datetime, timezone: str) -> datetime:
+    try:
+        return moment if moment.tzinfo else instant_of(moment, ZoneInfo(timezone))
+    except OverflowError as error:
+        raise InvalidSchedule(f"after: {moment} is beyond the calendar, choose a year of this age") from error

@@ -11,7 +11,7 @@ from pypeline.application.payloads import require_json
 from pypeline.application.queue_names import queue_fault
 from pypeline.config.zones import zone_fault
 from pypeline.errors import InvalidPayload, InvalidSchedule
-from pypeline.schedules.local_time import instant_of_text, zone_of
+from pypeline.schedules.local_time import are_in_order, zone_of
 from pypeline.schedules.schedule import Misfire, Overlap, Schedule, TargetKind
 from pypeline.schedules.timing import BadTiming, cron, interval, once
 
@@ -93,7 +93,7 @@ def _readers(
         "timing": partial(_timing, wish, before),
         "timezone": read("timezone", _zone, timezone),
         "payload": read("payload", _payload, {}),
-        "queue": read("queue", partial(_queue, wish)),
+        "queue": read("queue", partial(_queue, wish, before)),
         "misfire": read("misfire", partial(_choice, "misfire", Misfire), Misfire.LATEST),
         "misfire_grace": read("misfire_grace", partial(_seconds, "misfire_grace"), _GRACE),
         "overlap": read("overlap", partial(_choice, "overlap", Overlap), Overlap.ALLOW),
@@ -148,8 +148,9 @@ def _payload(payload: Any) -> JsonObject:
     return payload
 
 
-def _queue(wish: ScheduleWish, name: str) -> str:
-    if wish.pipeline:
+def _queue(wish: ScheduleWish, before: Schedule | None, name: str) -> str:
+    starts_one = not wish.task and before is not None and before.target_kind is TargetKind.PIPELINE
+    if wish.pipeline or starts_one:
         raise InvalidSchedule("`queue` is for a task, the nodes of a pipeline have their own: leave it out")
     if "${" in name:
         raise InvalidSchedule(f"{name!r} is no queue: variables are for sermos.yaml, write its name")
@@ -184,9 +185,7 @@ def _order_faults(values: Mapping[str, Any]) -> Iterator[str]:
     if not (start and end and zone):
         return
     try:
-        first, last = (instant_of_text(text, zone_of(zone)) for text in (start, end))
+        if not are_in_order(start, end, zone_of(zone)):
+            yield "end_at is not after start_at: choose a later time"
     except BadTiming as error:
         yield str(error)
-        return
-    if last <= first:
-        yield "end_at is not after start_at: choose a later time"

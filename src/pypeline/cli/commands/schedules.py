@@ -79,7 +79,7 @@ def update(schedule_id: str, config: str | None, *, as_json: bool, **said: Any) 
     """
     Change what the options say of the schedule ID, and nothing else; '' takes a value away.
 
-    Its next time is strictly after now. What the file sets is changed there.
+    Other times are due strictly after now. What the file sets is changed there.
     """
     from pypeline.cli.schedules.changes import change
 
@@ -94,7 +94,7 @@ def update(schedule_id: str, config: str | None, *, as_json: bool, **said: Any) 
 @config_option
 @json_option
 def enable(schedule_id: str, config: str | None, *, as_json: bool) -> None:
-    """Switch the schedule ID on; its next time is strictly after now."""
+    """Switch the schedule ID on; the next time of one that was off is strictly after now."""
     from pypeline.cli.schedules.changes import switch
 
     switch(lambda schedules: schedules.enable(schedule_id), config, as_json=as_json)

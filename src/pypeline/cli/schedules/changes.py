@@ -16,7 +16,7 @@ from pypeline.cli.output import console_for, print_json
 from pypeline.cli.report import sentence
 from pypeline.cli.running import check_handlers_of, work_on
 from pypeline.cli.schedules.remarks import remarks_on
-from pypeline.cli.schedules.tables import coming_words
+from pypeline.cli.schedules.tables import coming_words, has_ended
 from pypeline.cli.schedules.words import starts, when
 from pypeline.cli.sending import ACCEPTED
 from pypeline.cli.wishes import Run, Wishes
@@ -103,7 +103,9 @@ def _tell(record: ScheduleRecord, done: str) -> None:
 
 def _tell_switch(record: ScheduleRecord) -> None:
     if record.enabled:
-        click.echo(f"Schedule {record.schedule_id} is on. Next {coming_words(record, datetime.now(UTC))}.")
+        coming = coming_words(record, datetime.now(UTC))
+        next_or_none = f"It has {coming}" if has_ended(record) else f"Next {coming}"
+        click.echo(f"Schedule {record.schedule_id} is on. {next_or_none}.")
     else:
         click.echo(f"Schedule {record.schedule_id} is off. Runs that it started go on.")
 

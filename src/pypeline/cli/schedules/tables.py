@@ -42,15 +42,23 @@ def on_or_off(record: ScheduleRecord) -> Text:
 
 
 def problem_line(record: ScheduleRecord) -> Text:
-    """Why the scheduler switched it off."""
-    return Text(f"switched off by the scheduler: {record.problem}", "bold red")
+    """Why the scheduler switched it off, or cannot use it where nobody has yet."""
+    found = "the scheduler cannot use it" if record.enabled else "switched off by the scheduler"
+    return Text(f"{found}: {record.problem}", "bold red")
 
 
 def why_no_next(record: ScheduleRecord) -> str:
     """What stands in place of a next time."""
     if record.retired_at is not None:
         return "gone from the file"
-    return "planned at once" if record.enabled else ""
+    if not record.enabled:
+        return ""
+    return "no more times" if has_ended(record) else "planned at once"
+
+
+def has_ended(record: ScheduleRecord) -> bool:
+    """Whether none of the times of a schedule that is on lies ahead."""
+    return record.enabled and record.is_planned and record.next_at is None
 
 
 def last_run(record: ScheduleRecord) -> Text:

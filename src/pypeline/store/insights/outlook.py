@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pypeline.store.insights.records import Lateness, ScheduleOutlook, SwitchedOff
 from pypeline.store.insights.spans import seconds_between
 from pypeline.store.schedules.records import Source
+from pypeline.store.schedules.rows import READABLE
 from pypeline.store.workers import clock
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pypeline.store.connections import Transaction
 
 # What was planned for other times than those that are written down now is no next time.
-_PLANNED = "app = :app AND next_at IS NOT NULL AND planned = plan_key"
+_PLANNED = f"app = :app AND next_at {READABLE} AND planned = plan_key"
 _COUNT = f"SELECT count(*) FROM pypeline_schedule WHERE {_PLANNED}"
 _FIRST = f"SELECT id, next_at FROM pypeline_schedule WHERE {_PLANNED} ORDER BY next_at, id LIMIT 1"
 _OVERDUE = f"""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
 
     from pypeline.schedules.schedule import Schedule
@@ -30,7 +30,7 @@ class ScheduleStore(Protocol):
     """
     The only truth about schedules.
 
-    ``next_after`` and ``decide`` are pure: a transaction that was undone calls them again.
+    ``alter``, ``next_after`` and ``decide`` are pure: a transaction that was undone calls them again.
     """
 
     # — what users and the file write down —
@@ -53,16 +53,18 @@ class ScheduleStore(Protocol):
     def change(
         self,
         schedule_id: str,
-        schedule: Schedule | None,
+        alter: Callable[[ScheduleRecord], ScheduleRecord],
         *,
-        enabled: bool,
-        next_after: Callable[[datetime], datetime | None],
+        next_after: Callable[[Schedule, datetime, datetime], datetime | None],
     ) -> None:
         """
-        Replace what is written down (None: nothing of it) and switch it on or off. Durable.
+        Write down the ``schedule`` and ``enabled`` of what ``alter`` makes of a schedule as it is. Durable.
 
-        The next time is planned anew and a problem is forgotten; last time, last run and count stay.
-        Raises UnknownSchedule, also of a retired one, and InvalidSchedule where the database refuses it.
+        Changes of one schedule come one after the other: each sees what the one before it has made. A problem
+        is forgotten; last time, last run and count stay. So does the next time, also one that is due and not
+        settled, unless the times are others or it was off: then ``next_after`` answers it, as in `bring_in`.
+        Raises UnknownSchedule, also of a retired one, InvalidSchedule where the database refuses it, and
+        what ``alter`` raises, with nothing changed.
         """
 
     def delete(self, schedule_id: str) -> None:
@@ -89,23 +91,33 @@ class ScheduleStore(Protocol):
     # — the scheduler —
 
     def fire(
-        self, decide: Callable[[ScheduleRecord, datetime], Firing], *, broker: str, limit: int
+        self,
+        decide: Callable[[ScheduleRecord, datetime], Firing | None],
+        *,
+        broker: str,
+        limit: int,
+        without: Collection[str] = (),
     ) -> Settled:
         """
         Settle at most ``limit`` schedules that are due, or whose times have to be planned anew. Durable.
 
         ``decide`` is asked about each that is on; ``next_at`` of the record is None where the times have to
-        be planned anew. Each occurrence is recorded once, whoever else fires: together with its run, whose
-        trigger is ``schedule:<id>``, and the next time. Schedules that another scheduler holds at this
-        moment are left to it. Raises Unfireable, with nothing done, where the database refuses what one of
-        them starts.
+        be planned anew. One for which it answers None stays due, as it is; those ``without`` are due and not
+        asked about, so that they hold up no others. Each occurrence is recorded once, whoever else fires:
+        together with its run, whose trigger is ``schedule:<id>``, and the next time. Schedules that another
+        scheduler holds at this moment are left to it. Raises Unfireable, with nothing done, where the
+        database refuses what one of them starts.
         """
 
     def switch_off(self, schedule_id: str, problem: str) -> None:
         """The scheduler's own switch, with its reason."""
 
-    def until_due(self) -> float | None:
-        """Seconds until the next schedule is due, 0.0 where one is or has to be planned; None if none is."""
+    def until_due(self, *, without: Collection[str] = ()) -> float | None:
+        """
+        Seconds until the next schedule is due, 0.0 where one is or has to be planned; None if none is.
+
+        Those ``without`` do not count as due.
+        """
 
     def beat(self, beat_id: str, version: str) -> None:
         """Say that a scheduler lives. Those that were silent for a day are forgotten."""

@@ -16,7 +16,7 @@ from pypeline.errors import Unfireable
 from pypeline.store.creation import create_runs
 from pypeline.store.records import NewRun
 from pypeline.store.schedules.records import Fired, Firing, Settled
-from pypeline.store.schedules.rows import ROWS, going_among, moment_of, record_of, trigger_of
+from pypeline.store.schedules.rows import READABLE, ROWS, going_among, moment_of, record_of, trigger_of
 from pypeline.store.schedules.writing import switch_off
 from pypeline.store.timestamps import format_time
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _LIMIT_IDLENESS = "SELECT set_config('idle_in_transaction_session_timeout', '4000', true)"
 _UNPLANNED = f"{ROWS} AND s.planned <> s.plan_key ORDER BY s.id LIMIT :limit {{skip_locked}}"
 _DUE = f"""
-    {ROWS} AND s.next_at <= now() AND s.planned = s.plan_key
+    {ROWS} AND s.next_at <= now() AND s.planned = s.plan_key AND NOT s.id IN each(:without)
     ORDER BY s.next_at LIMIT :limit {{skip_locked}}
 """
 _RECORD = """
@@ -53,10 +53,22 @@ _SETTLE = """
         count = count + :started
     WHERE app = :app AND id = :id
 """
-_UNTIL_DUE = """
+# One that is due is told as now, and one that Python cannot hold not at all.
+_UNTIL_DUE = f"""
     SELECT (SELECT min(id) FROM pypeline_schedule WHERE app = :app AND planned <> plan_key),
-        (SELECT min(next_at) FROM pypeline_schedule WHERE app = :app AND next_at IS NOT NULL), now()
+        (SELECT CASE WHEN next_at <= now() THEN now() WHEN next_at {READABLE} THEN next_at END FROM
+            (SELECT min(next_at) AS next_at FROM pypeline_schedule
+                WHERE app = :app AND next_at IS NOT NULL AND NOT id IN each(:without)) AS first), now()
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Which schedules are looked at: so many at most, and none of those ``without``."""
+
+    app: str
+    limit: int
+    without: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +93,10 @@ class _Start:
 
 def fire(
     tx: Transaction,
-    decide: Callable[[ScheduleRecord, datetime], Firing],
+    decide: Callable[[ScheduleRecord, datetime], Firing | None],
+    batch: Batch,
     *,
-    app: str,
     broker: str,
-    limit: int,
     one_by_one: bool,
 ) -> Settled:
     """
@@ -94,24 +105,26 @@ def fire(
     All together, in a number of round trips that does not grow; ``one_by_one`` finds out which of them the
     database refuses. Raises Unfireable then.
     """
-    rows = _lock(tx, app=app, limit=limit)
+    app = batch.app
+    rows = _lock(tx, batch)
     if not rows:
         return Settled()
     tx.durable = True
     now = moment_of(tx)
     # Asked once the rows are locked: until then another scheduler may have started one.
     going = going_among(tx, [row[0] for row in rows], app=app)
-    decided = [(row[0], _decided(tx, row, decide, now=now, is_going=row[0] in going)) for row in rows]
+    asked = [(row[0], _decided(tx, row, decide, now=now, is_going=row[0] in going)) for row in rows]
+    decided = [(schedule_id, firing) for schedule_id, firing in asked if firing is not None]
     if one_by_one:
         fired = [one for each in decided for one in _written_alone(tx, each, app=app, broker=broker, now=now)]
     else:
         fired = _written(tx, decided, app=app, broker=broker, now=now)
-    return Settled(len(decided), tuple(fired))
+    return Settled(len(rows), tuple(fired))
 
 
-def until_due(tx: Transaction, *, app: str) -> float | None:
+def until_due(tx: Transaction, *, app: str, without: list[str]) -> float | None:
     """Seconds until there is something to settle."""
-    row = tx.one(_UNTIL_DUE, app=app)
+    row = tx.one(_UNTIL_DUE, app=app, without=without)
     assert row is not None, "one row is always answered"  # noqa: S101 - SELECT without FROM
     unplanned, next_at, now = row
     if unplanned is not None:
@@ -121,24 +134,25 @@ def until_due(tx: Transaction, *, app: str) -> float | None:
     return max(0.0, (tx.dialect.time(next_at) - tx.dialect.time(now)).total_seconds())
 
 
-def _lock(tx: Transaction, *, app: str, limit: int) -> list[tuple[Any, ...]]:
+def _lock(tx: Transaction, batch: Batch) -> list[tuple[Any, ...]]:
     if tx.dialect.locks_rows:
         tx.one(_LIMIT_IDLENESS)
     skip_locked = tx.dialect.skip_locked
-    rows = tx.all(_UNPLANNED.format(skip_locked=skip_locked), app=app, limit=limit)
-    if len(rows) < limit:
-        rows += tx.all(_DUE.format(skip_locked=skip_locked), app=app, limit=limit - len(rows))
+    rows = tx.all(_UNPLANNED.format(skip_locked=skip_locked), app=batch.app, limit=batch.limit)
+    if room := batch.limit - len(rows):
+        due = _DUE.format(skip_locked=skip_locked)
+        rows += tx.all(due, app=batch.app, limit=room, without=batch.without)
     return rows
 
 
 def _decided(
     tx: Transaction,
     row: tuple[Any, ...],
-    decide: Callable[[ScheduleRecord, datetime], Firing],
+    decide: Callable[[ScheduleRecord, datetime], Firing | None],
     *,
     now: datetime,
     is_going: bool,
-) -> Firing:
+) -> Firing | None:
     try:
         record = record_of(tx.dialect, row, is_going=is_going)
     except (TypeError, ValueError) as error:

@@ -33,8 +33,9 @@ class ScheduleRecord:
 
     ``next_at`` is None where it is off or has no more times. ``last_at`` is the due time that was started
     last, ``last_run`` the newest run, ``count`` how many due times were started. ``problem`` says why the
-    scheduler switched it off. ``retired_at`` is when the file ceased to have it. ``is_going`` is True while
-    a run of it is open.
+    scheduler switched it off, or why it will: a time of its row that cannot be read is None then, or 1970.
+    ``retired_at`` is when the file ceased to have it. ``is_going`` is True while a run of it is open.
+    ``is_planned`` is False until the scheduler has looked at the times that are written down now.
     """
 
     schedule_id: str
@@ -51,6 +52,7 @@ class ScheduleRecord:
     problem: str | None
     retired_at: datetime | None
     is_going: bool
+    is_planned: bool
 
 
 @dataclass(frozen=True, slots=True)

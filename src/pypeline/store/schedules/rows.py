@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pypeline.runs.states import RunState
@@ -11,8 +12,6 @@ from pypeline.schedules.timing import Timing, TimingKind
 from pypeline.store.schedules.records import ScheduleRecord, Source
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from pypeline.store.connections import Transaction
     from pypeline.store.dialects import Dialect
 
@@ -39,11 +38,28 @@ OFF = "off"
 
 _REMEMBERED = ("next_at", "last_at", "last_run", "count", "problem", "retired_at")
 _OWN = ("id", "source", "enabled", "created_at", "updated_at", *_REMEMBERED, *WRITTEN)
-# What was planned for other times than those that are written down now is no next time.
-_NEXT = "CASE WHEN s.planned = s.plan_key THEN s.next_at END"
+_TIMES = ("created_at", "updated_at", "next_at", "last_at", "retired_at")
+READABLE = "BETWEEN '0001-01-02' AND '9999-12-30'"
+"""
+Of a time that Python can hold in every zone. PostgreSQL holds others, which its driver refuses together with
+all rows of the statement.
+"""
+_IS_PLANNED = "s.planned = s.plan_key"
+
+
+def _column(name: str) -> str:
+    """How a column is asked for: a time only where it can be read."""
+    if name not in _TIMES:
+        return f"s.{name}"
+    # What was planned for other times than those that are written down now is no next time.
+    planned = f"{_IS_PLANNED} AND " if name == "next_at" else ""
+    return f"CASE WHEN {planned}s.{name} {READABLE} THEN s.{name} END"
+
+
+_UNREADABLE = " || ".join(f"CASE WHEN s.{name} NOT {READABLE} THEN '{name} ' ELSE '' END" for name in _TIMES)
 _STATE = "(SELECT r.state FROM pypeline_run r WHERE r.id = s.last_run)"
 ROWS = f"""
-    SELECT {", ".join(_NEXT if column == "next_at" else f"s.{column}" for column in _OWN)}, {_STATE}
+    SELECT {", ".join(map(_column, _OWN))}, {_IS_PLANNED}, {_UNREADABLE}, {_STATE}
     FROM pypeline_schedule s WHERE s.app = :app
 """
 """Rows that `record_of` reads, told whether a run is going; conditions on ``s`` may follow."""
@@ -57,6 +73,7 @@ _GOING = """
     FROM rows(:wanted AS w, schedule_id text)
 """
 _NOW = "SELECT now()"
+_UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def trigger_of(schedule_id: str) -> str:
@@ -92,10 +109,20 @@ def columns_of(schedule: Schedule) -> dict[str, Any]:
 
 
 def records(tx: Transaction, statement: str, *, app: str, **params: Any) -> list[ScheduleRecord]:
-    """The records of a statement that is `ROWS` with conditions."""
+    """
+    The records of a statement that is `ROWS` with conditions.
+
+    Times that cannot be read do not keep a schedule from being shown: that is its problem.
+    """
     rows = tx.all(statement, app=app, **params)
     going = going_among(tx, [row[0] for row in rows], app=app)
-    return [record_of(tx.dialect, row, is_going=row[0] in going) for row in rows]
+    shown = []
+    for row in rows:
+        found, unreadable = _read(tx.dialect, row)
+        if unreadable:
+            found["problem"] = f"its row cannot be read: {_told(unreadable)}; mend it, then enable it again"
+        shown.append(_record(found, is_going=row[0] in going))
+    return shown
 
 
 def going_among(tx: Transaction, schedule_ids: list[str], *, app: str) -> frozenset[str]:
@@ -107,23 +134,56 @@ def going_among(tx: Transaction, schedule_ids: list[str], *, app: str) -> frozen
 
 def record_of(dialect: Dialect, row: tuple[Any, ...], *, is_going: bool) -> ScheduleRecord:
     """The record of a row of `ROWS`. Raises ValueError where somebody spoilt the row by hand."""
-    *own, last_state = row
-    found = dict(zip(_OWN, own, strict=True))
+    found, unreadable = _read(dialect, row)
+    if unreadable:
+        raise ValueError(_told(unreadable))
+    return _record(found, is_going=is_going)
+
+
+def _read(dialect: Dialect, row: tuple[Any, ...]) -> tuple[dict[str, Any], list[str]]:
+    """The columns by name, and the names of the times that cannot be read; those are None."""
+    *own, is_planned, spoilt, last_state = row
+    found = dict(zip(_OWN, own, strict=True)) | {"is_planned": is_planned, "last_state": last_state}
+    unreadable = spoilt.split()
+    for name in _TIMES:
+        try:
+            found[name] = _time(dialect, found[name])
+        except (TypeError, ValueError):
+            found[name] = None
+            unreadable.append(name)
+    return found, unreadable
+
+
+def _time(dialect: Dialect, value: Any) -> datetime | None:
+    time = None if value is None else dialect.time(value)
+    # Whoever writes rows of SQLite by hand may leave the zone away.
+    return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _told(unreadable: list[str]) -> str:
+    return (
+        f"{' and '.join(unreadable)} {'is no time' if len(unreadable) == 1 else 'are no times'} to work with"
+    )
+
+
+def _record(found: dict[str, Any], *, is_going: bool) -> ScheduleRecord:
+    last_state = found["last_state"]
     return ScheduleRecord(
         schedule_id=found["id"],
         source=Source(found["source"]),
         enabled=bool(found["enabled"]),
         schedule=_schedule(found),
-        created_at=dialect.time(found["created_at"]),
-        updated_at=dialect.time(found["updated_at"]),
-        next_at=_time(dialect, found["next_at"]),
-        last_at=_time(dialect, found["last_at"]),
+        created_at=found["created_at"] or _UNKNOWN,
+        updated_at=found["updated_at"] or _UNKNOWN,
+        next_at=found["next_at"],
+        last_at=found["last_at"],
         last_run=found["last_run"],
         last_state=None if last_state is None else RunState(last_state),
         count=found["count"],
         problem=found["problem"],
-        retired_at=_time(dialect, found["retired_at"]),
+        retired_at=found["retired_at"],
         is_going=is_going,
+        is_planned=bool(found["is_planned"]),
     )
 
 
@@ -137,7 +197,3 @@ def _schedule(found: dict[str, Any]) -> Schedule:
         misfire=Misfire(found["misfire"]),
         overlap=Overlap(found["overlap"]),
     )
-
-
-def _time(dialect: Dialect, value: Any) -> datetime | None:
-    return None if value is None else dialect.time(value)

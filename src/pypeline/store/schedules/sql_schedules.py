@@ -9,7 +9,7 @@ from pypeline.errors import InvalidSchedule
 from pypeline.store.schedules import beats, bringing, firing, questions, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
 
     from pypeline.schedules.schedule import Schedule
@@ -51,13 +51,12 @@ class SqlSchedules:
     def change(
         self,
         schedule_id: str,
-        schedule: Schedule | None,
+        alter: Callable[[ScheduleRecord], ScheduleRecord],
         *,
-        enabled: bool,
-        next_after: Callable[[datetime], datetime | None],
+        next_after: Callable[[Schedule, datetime, datetime], datetime | None],
     ) -> None:
-        change = partial(writing.change, schedule_id=schedule_id, schedule=schedule, app=self._app)
-        self._write(partial(change, enabled=enabled, next_after=next_after))
+        change = partial(writing.change, schedule_id=schedule_id, alter=alter, app=self._app)
+        self._write(partial(change, next_after=next_after))
 
     def delete(self, schedule_id: str) -> None:
         self._write(partial(writing.delete, schedule_id=schedule_id, app=self._app))
@@ -77,9 +76,15 @@ class SqlSchedules:
         self._connections.transact(work)
 
     def fire(
-        self, decide: Callable[[ScheduleRecord, datetime], Firing], *, broker: str, limit: int
+        self,
+        decide: Callable[[ScheduleRecord, datetime], Firing | None],
+        *,
+        broker: str,
+        limit: int,
+        without: Collection[str] = (),
     ) -> Settled:
-        fire = partial(firing.fire, decide=decide, app=self._app, broker=broker, limit=limit)
+        batch = firing.Batch(self._app, limit, list(without))
+        fire = partial(firing.fire, decide=decide, batch=batch, broker=broker)
         try:
             settled = self._connections.transact(partial(fire, one_by_one=False))
         except (self._connections.dialect.errors, ValueError, OverflowError):
@@ -92,8 +97,9 @@ class SqlSchedules:
         work = partial(writing.switch_off, schedule_id=schedule_id, problem=problem, app=self._app)
         self._connections.transact(work, durable=True)
 
-    def until_due(self) -> float | None:
-        return self._connections.read(partial(firing.until_due, app=self._app))
+    def until_due(self, *, without: Collection[str] = ()) -> float | None:
+        work = partial(firing.until_due, app=self._app, without=list(without))
+        return self._connections.read(work)
 
     def beat(self, beat_id: str, version: str) -> None:
         self._connections.transact(partial(beats.beat, beat_id=beat_id, version=version, app=self._app))

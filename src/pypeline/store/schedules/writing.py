@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pypeline.errors import ScheduleExists, UnknownSchedule
 from pypeline.store.schedules.records import Source
-from pypeline.store.schedules.rows import OFF, WRITTEN, columns_of, moment_of
+from pypeline.store.schedules.rows import OFF, ROWS, WRITTEN, columns_of, moment_of, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pypeline.schedules.schedule import Schedule
     from pypeline.store.connections import Transaction
+    from pypeline.store.schedules.records import ScheduleRecord
 
 INSERT = f"""
     INSERT INTO pypeline_schedule (app, id, source, enabled, file_enabled, created_at, updated_at,
@@ -31,9 +32,13 @@ PLAN = """
 """
 """Runs after what decides the times was written: the computed key is that of the row as it was."""
 
+_LOCKED = f"{ROWS} AND s.id = :id {{lock}}"
 _SWITCH = """
     UPDATE pypeline_schedule SET enabled = :enabled, problem = NULL, updated_at = :now
     WHERE app = :app AND id = :id AND retired_at IS NULL
+"""
+_IS_UNPLANNED = """
+    SELECT 1 FROM pypeline_schedule WHERE app = :app AND id = :id AND planned <> plan_key
 """
 _SWITCH_OFF = f"""
     UPDATE pypeline_schedule SET enabled = :off, problem = :problem, next_at = NULL, planned = '{OFF}'
@@ -65,19 +70,21 @@ def create(
 def change(
     tx: Transaction,
     schedule_id: str,
-    schedule: Schedule | None,
+    alter: Callable[[ScheduleRecord], ScheduleRecord],
     *,
     app: str,
-    enabled: bool,
-    next_after: Callable[[datetime], datetime | None],
+    next_after: Callable[[Schedule, datetime, datetime], datetime | None],
 ) -> None:
-    """Rewrite a schedule, switch it, and plan its next time anew."""
+    """Rewrite and switch a schedule; plan its next time where that was another one's."""
+    altered = alter(_locked(tx, schedule_id, app=app))
     now = moment_of(tx)
-    if not tx.run(_SWITCH, app=app, id=schedule_id, enabled=enabled, now=tx.dialect.moment(now)):
+    if not tx.run(_SWITCH, app=app, id=schedule_id, enabled=altered.enabled, now=tx.dialect.moment(now)):
         raise UnknownSchedule(schedule_id)
-    if schedule is not None:
-        tx.run(REWRITE, app=app, id=schedule_id, **columns_of(schedule))
-    _plan(tx, schedule_id, next_after(now) if enabled else None, app=app)
+    tx.run(REWRITE, app=app, id=schedule_id, **columns_of(altered.schedule))
+    # A time that is not settled yet stays due: a scheduler is still to start it.
+    if tx.one(_IS_UNPLANNED, app=app, id=schedule_id):
+        next_at = next_after(altered.schedule, altered.created_at, now) if altered.enabled else None
+        _plan(tx, schedule_id, next_at, app=app)
 
 
 def delete(tx: Transaction, schedule_id: str, *, app: str) -> None:
@@ -102,6 +109,13 @@ def insertion(
     """The parameters of `INSERT`, but for whose it is."""
     moment = tx.dialect.moment(now)
     return {"app": app, "id": schedule_id, "enabled": enabled, "now": moment} | columns_of(schedule)
+
+
+def _locked(tx: Transaction, schedule_id: str, *, app: str) -> ScheduleRecord:
+    found = records(tx, _LOCKED.format(lock=tx.dialect.row_lock), app=app, id=schedule_id)
+    if not found:
+        raise UnknownSchedule(schedule_id)
+    return found[0]
 
 
 def _plan(tx: Transaction, schedule_id: str, next_at: datetime | None, *, app: str) -> None:

@@ -45,11 +45,14 @@ class Rounds:
     The rounds of one scheduler, on what ``open_desk`` opens as soon as there is a database.
 
     What fails is tried again, for ever, after a pause that grows to 5 s; the log says so once for each kind
-    of fault, and once that it is over.
+    of fault, and once that it is over. ``app`` is whose schedules they are, by a name that somebody chose or
+    by that of a folder.
     """
 
-    def __init__(self, open_desk: Callable[[], Desk]) -> None:
+    def __init__(self, open_desk: Callable[[], Desk], *, app: str = "", is_named: bool = True) -> None:
         self._open = open_desk
+        self._app = app
+        self._is_named = is_named
         self._desk: Desk | None = None
         self._brought_in = False
         self._next_beat = -math.inf
@@ -100,6 +103,17 @@ class Rounds:
             logger.exception("the schedules of the configuration are not brought in; the others go on")
             return
         _tell_of(brought)
+        if brought.retired:
+            self._tell_of_retired(brought.retired)
+
+    def _tell_of_retired(self, schedule_ids: tuple[str, ...]) -> None:
+        # Another application of the same name would lose its schedules so.
+        logger.warning(
+            "application %s: schedules that its configuration does not have any more are retired: %s%s",
+            self._app,
+            ", ".join(schedule_ids),
+            "" if self._is_named else "; set PYPELINE_APP if another application shares this database",
+        )
 
     def _failed(self, error: Exception) -> float:
         if self._fault is not type(error):
