@@ -23,6 +23,7 @@ ROLES = ("admin", "operator", "reader")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _UNITS = {"": 1, "K": 2**10, "KB": 2**10, "M": 2**20, "MB": 2**20}
 _KEY_PARTS = 3
+_KEYS = ("PYPELINE_ACCESS_KEYS", "PYPELINE_ACCESS_KEY")
 _LISTS = ("PYPELINE_ACCESS_KEYS",)
 
 _Value = TypeVar("_Value")
@@ -81,10 +82,11 @@ class Settings:
         The settings of an environment, by default this process's and the ``.env`` of the working folder.
 
         ``over`` wins over both: its values are texts, numbers, paths, lists where a setting is one, or None.
-        An empty variable counts as unset. Raises InvalidSetting.
+        Where it has access keys, under either name, the environment's do not count. An empty variable counts
+        as unset. Raises InvalidSetting.
         """
         folder = Path.cwd() if folder is None else folder
-        written = {name: _written(name, value) for name, value in (over or {}).items()}
+        written = _alone({name: _written(name, value) for name, value in (over or {}).items()})
         texts = {name: text for name, text in written.items() if text is not None}
         environment = {**read_environment(env, folder=folder), **texts}
         read = _Reader(environment, unreadable=written.keys() - texts.keys())
@@ -196,6 +198,13 @@ def _written(name: str, value: object) -> str | None:
             return None
 
 
+def _alone(written: dict[str, str | None]) -> dict[str, str | None]:
+    """With access keys under one name, those that the environment has under the other are taken away."""
+    given = (written.get(name, "") for name in _KEYS)
+    has_keys = any(text is None or text.strip() for text in given)
+    return {**dict.fromkeys(_KEYS, ""), **written} if has_keys else written
+
+
 def _url(text: str) -> str:
     if "://" not in text:
         raise ValueError("is no URL: it begins with a scheme, for example amqp:// or postgresql://")
@@ -266,6 +275,8 @@ def _parse_keys(text: str) -> tuple[AccessKey, ...]:
     numbered = {
         number: _parse_key(number, part) for number, part in enumerate(text.split(","), 1) if part.strip()
     }
+    if not numbered:
+        raise ValueError("holds no key: write name:role:secret, or leave it unset")
     if len({key.name for key in numbered.values()}) < len(numbered):
         raise ValueError("two keys have the same name")
     seen: dict[str, int] = {}
@@ -277,7 +288,7 @@ def _parse_keys(text: str) -> tuple[AccessKey, ...]:
 
 def _parse_key(number: int, text: str) -> AccessKey:
     # The text holds a secret: a message tells the key's number, never what it says.
-    parts = text.strip().split(":", _KEY_PARTS - 1)
+    parts = [part.strip() for part in text.split(":", _KEY_PARTS - 1)]
     if len(parts) < _KEY_PARTS or not all(parts):
         raise ValueError(f"key {number} is not of the form name:role:secret")
     name, role, secret = parts

@@ -21,7 +21,9 @@ _MEANING = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not said to be JSON.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Something that was sent cannot be used.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The database cannot be reached, or is not ready.",
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "The database cannot be reached, or is not ready. `detail` says so where a change may have been made."
+    ),
 }
 _HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "How a key is sent."},
@@ -31,19 +33,17 @@ _OF_BODIES = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
 )
+_OF_ALL = (HTTPStatus.UNAUTHORIZED, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def problems_of(operation: Operation) -> list[HTTPStatus]:
     """All of them: its own, and those of every operation that takes what it takes."""
-    found = {HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE, *operation.problems}
+    found = {*_OF_ALL, *operation.problems}
     if operation.role > Role.READER:
         found.add(HTTPStatus.FORBIDDEN)
     if "<" in operation.rule:
         found.add(HTTPStatus.NOT_FOUND)
-    if operation.query is not None or operation.headers:
-        found.add(HTTPStatus.UNPROCESSABLE_ENTITY)
     if operation.body is not None:
         found.update(_OF_BODIES)
     return sorted(found)

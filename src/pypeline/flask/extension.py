@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pypeline.config import Settings
 from pypeline.flask.api import api_blueprint
-from pypeline.flask.installation import NAME, Installation
+from pypeline.flask.installation import NAME, Installation, require_servers
 from pypeline.flask.probes import probes_blueprint
 from pypeline.flask.problems import answer_routing_problems
 
@@ -34,8 +34,10 @@ class FlaskPypeline:
         *,
         init_api: bool = False,
         init_probes: bool | None = None,
+        init_dashboard: bool = False,
         url_prefix: str = "/api/v1",
     ) -> None:
+        _require_no_dashboard(init_dashboard)
         self._init_api = init_api
         self._init_probes = init_probes
         self._url_prefix = url_prefix
@@ -48,6 +50,7 @@ class FlaskPypeline:
         *,
         init_api: bool | None = None,
         init_probes: bool | None = None,
+        init_dashboard: bool = False,
         url_prefix: str | None = None,
     ) -> None:
         """
@@ -55,9 +58,11 @@ class FlaskPypeline:
 
         With ``init_api`` the REST API is at ``url_prefix``. With ``init_probes``, by default where the API
         is, there are ``/healthz``, ``/readyz`` and ``/metrics``, but for those that the application has
-        already. Raises InvalidSetting, and with either of them ConfigurationNotFound and
-        InvalidConfiguration.
+        already. Raises InvalidSetting, and MissingExtra where a setting needs an extra; with either of them
+        ConfigurationNotFound and InvalidConfiguration; ValueError for a ``url_prefix`` that is no fixed path;
+        NotImplementedError with ``init_dashboard``, which no version has yet.
         """
+        _require_no_dashboard(init_dashboard)
         if NAME in app.extensions:
             raise RuntimeError("this application has PypeLine already: call init_app once")
         with_api = _first(init_api, self._init_api, default=False)
@@ -81,6 +86,11 @@ def add_views(app: Flask, installation: Installation, *blueprints: Blueprint) ->
     answer_routing_problems(app, *blueprints)
 
 
+def _require_no_dashboard(wanted: bool) -> None:  # noqa: FBT001 - as it was given
+    if wanted:
+        raise NotImplementedError("this version of pypeline has no dashboard yet: leave init_dashboard out")
+
+
 def _first(*said: bool | None, default: bool) -> bool:
     return next((one for one in said if one is not None), default)
 
@@ -89,5 +99,5 @@ def _settings_of(config: Mapping[str, object]) -> Settings:
     """The settings of the environment, and over them those of the application."""
     given = {name: value for name, value in config.items() if name.startswith(_OURS)}
     settings = Settings.load(over=given)
-    settings.require_database()
+    require_servers(settings)
     return settings

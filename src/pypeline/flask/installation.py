@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from flask import current_app
 
 from pypeline.bootstrap import Link, Readiness
+from pypeline.bootstrap.broker import require_transport
 from pypeline.flask.access import Gate
 from pypeline.flask.bodies import Bodies
+from pypeline.store.dialects import dialect_for
+from pypeline.store.urls import driver_url
 
 if TYPE_CHECKING:
     from pypeline.application import Application
@@ -38,6 +41,17 @@ class Installation:
     def application(self) -> Application:
         """The use cases, with the configuration. Raises DatabaseUnavailable and SchemaNotReady."""
         return self.link.configured()
+
+
+def require_servers(settings: Settings) -> None:
+    """
+    See to it that the settings name a database and a broker that can be talked to; nothing is connected to.
+
+    Raises InvalidSetting, and MissingExtra where an extra is needed.
+    """
+    dialect_for(driver_url(settings.require_database()))
+    if not settings.embedded:
+        require_transport(settings)
 
 
 def installation() -> Installation:

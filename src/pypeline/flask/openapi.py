@@ -8,10 +8,10 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 from pypeline import __version__
+from pypeline.application.inputs import KEY_TEXT
 from pypeline.flask.access import HEADER
 from pypeline.flask.described_problems import problem_refs, problem_responses
 from pypeline.flask.models.common import ProblemDocument
-from pypeline.flask.reading import HEADER_TEXT
 from pypeline.flask.schemas import Schemas
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _SECURITY_SCHEMES = {
 }
 _PATH_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _TEXT = {"type": "string"}
-_HEADER = {"type": "string", "pattern": f"^{HEADER_TEXT}$"}
+_HEADER = {"type": "string", "pattern": f"^{KEY_TEXT}$"}
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 AnyView = Callable[..., Any]
 
 MEDIA_TYPE = "application/problem+json"
-_RETRY_AFTER = "2"  # seconds
+_LATER = {"Retry-After": "2"}  # seconds
 _INTERNAL = "The fault is logged where this runs; the answer says nothing of it."
 
 _STATUS: tuple[tuple[type[PypelineError], HTTPStatus], ...] = (
@@ -164,19 +164,41 @@ def unknown_nodes_are_not_found() -> Iterator[None]:
         raise Problem(HTTPStatus.NOT_FOUND, str(error)) from error
 
 
+@contextmanager
+def which_may_be_done(remedy: str) -> Iterator[None]:
+    """For a change: where it ends with 503 the problem says that it may have been done, and the remedy."""
+    try:
+        yield
+    except PypelineError as error:
+        if _status_of(error) is not HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        told = f"{_told_and_logged(error)}; what was asked for may have been done all the same: {remedy}"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, told, headers=_LATER) from error
+
+
 def _answer_problem(problem: Problem) -> Response:
     return problem_response(problem.status, problem.detail, headers=problem.headers, **problem.more)
 
 
 def _answer_ours(error: PypelineError) -> Response:
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), None)
-    if status is None or status is HTTPStatus.INTERNAL_SERVER_ERROR:
+    status = _status_of(error)
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_fault(error)
-    headers = {"Retry-After": _RETRY_AFTER} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    headers = _LATER if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return problem_response(status, _told_and_logged(error), headers=headers)
+
+
+def _status_of(error: PypelineError) -> HTTPStatus:
+    found = (status for kind, status in _STATUS if isinstance(error, kind))
+    return next(found, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _told_and_logged(error: PypelineError) -> str:
+    """What callers hear of it; what they do not hear is for the log."""
     told = told_of(error)
     if told != str(error):
         current_app.logger.warning("%s %s: %s", request.method, request.path, error)
-    return problem_response(status, told, headers=headers)
+    return told
 
 
 def _answer_http(error: HTTPException) -> Response:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from pypeline.application.inputs import KEY_TEXT
 from pypeline.flask.problems import Problem
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 
-HEADER_TEXT = r"[!-~]([ -~]{0,253}[!-~])?"
-"""What `require_headers` takes."""
-
+IDEMPOTENCY_KEY = "Idempotency-Key"
 _JSON = "application/json"
 
 
@@ -42,7 +41,7 @@ def read_body(model: type[Model], most: int) -> Model:
     JSON, 422 with every fault.
     """
     body = _body(most)
-    if not body and not request.mimetype:
+    if not body:
         body = b"{}"
     elif request.mimetype != _JSON:
         raise Problem(
@@ -60,9 +59,16 @@ def require_headers(names: Iterable[str]) -> None:
     """Of these headers, those that are there hold something. Raises Problem 422."""
     for name in names:
         value = request.headers.get(name)
-        if value is not None and not re.fullmatch(HEADER_TEXT, value):
+        if value is not None and not re.fullmatch(KEY_TEXT, value):
             told = f"{name}: write 1 to 255 printable characters of ASCII, or leave it out"
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, told)
+
+
+def refuse_key() -> None:
+    """Who sends an idempotency key trusts that repeating is safe. Raises Problem 422 where there is one."""
+    if IDEMPOTENCY_KEY in request.headers:
+        told = f"{IDEMPOTENCY_KEY}: this operation takes none, and sent twice may be done twice: leave it out"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, told)
 
 
 def require_text(given: Mapping[str, str]) -> None:

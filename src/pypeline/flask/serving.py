@@ -22,7 +22,7 @@ from pypeline.config import Settings
 from pypeline.errors import InvalidSetting, PypelineError
 from pypeline.flask.access import HEADER
 from pypeline.flask.addresses import require_keys
-from pypeline.flask.installation import NAME
+from pypeline.flask.installation import NAME, require_servers
 from pypeline.logs import write_as_json
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def main() -> None:
     _start_log(settings)
     server = Server(settings)
     try:
+        require_servers(settings)
         require_keys(settings, _hosts(server.cfg))
         _require_threads_of_one_process(settings, server.cfg)
     except (PypelineError, RuntimeError) as error:  # gunicorn's own, for what is no address

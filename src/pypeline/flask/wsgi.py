@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pypeline.config import Settings
-from pypeline.flask.installation import Installation
+from pypeline.flask.installation import Installation, require_servers
 from pypeline.flask.standalone import standalone
 
 _settings = Settings.load()
-_settings.require_database()
+require_servers(_settings)
 app = standalone(Installation(_settings))

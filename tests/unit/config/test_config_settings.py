@@ -92,6 +92,11 @@ def test_a_broker_with_a_database_is_production(tmp_path):
         ("PYPELINE_ACCESS_KEYS", "ann:admin:s3cret,bob:boss:pw", "key 2 has an unknown role"),
         ("PYPELINE_ACCESS_KEYS", "ann:admin:a,ann:reader:b", "the same name"),
         ("PYPELINE_ACCESS_KEYS", "ann:admin:a,bob:reader:b,cy:reader:a", "keys 1 and 3 have the same secret"),
+        ("PYPELINE_ACCESS_KEYS", ",", "holds no key"),
+        ("PYPELINE_ACCESS_KEYS", " , ", "holds no key"),
+        ("PYPELINE_ACCESS_KEYS", "ann:admin: ", "key 1 is not of the form"),
+        ("PYPELINE_ACCESS_KEYS", "ann :admin:a,ann:reader:b", "the same name"),
+        ("PYPELINE_ACCESS_KEYS", "ann:admin: a,bob:reader:a", "keys 1 and 2 have the same secret"),
     ],
 )
 def test_a_bad_value_names_its_variable(tmp_path, variable, value, words):
@@ -119,6 +124,33 @@ def test_access_keys_are_several_or_one(tmp_path):
 
     assert several.access_keys == (AccessKey("ann", "admin", "a:b"), AccessKey("bob", "reader", "c"))
     assert single.access_keys == (AccessKey("admin", "admin", "x"),)
+
+
+def test_blanks_around_the_parts_of_a_key_are_not_of_it(tmp_path):
+    settings = Settings.load({"PYPELINE_ACCESS_KEYS": " ann : admin : a b "}, folder=tmp_path)
+
+    assert settings.access_keys == (AccessKey("ann", "admin", "a b"),)
+
+
+@pytest.mark.parametrize(
+    ("over", "secrets"),
+    [
+        ({"PYPELINE_ACCESS_KEY": "mine"}, ["mine"]),
+        ({"PYPELINE_ACCESS_KEYS": "ann:admin:mine"}, ["mine"]),
+        ({"PYPELINE_ACCESS_KEYS": "ann:admin:first", "PYPELINE_ACCESS_KEY": "second"}, ["first"]),
+        ({"PYPELINE_ACCESS_KEY": None}, ["theirs"]),
+        ({"PYPELINE_ACCESS_KEYS": None}, ["alone"]),
+        ({"PYPELINE_ACCESS_KEYS": " "}, ["alone"]),
+        ({"PYPELINE_ACCESS_KEYS": None, "PYPELINE_ACCESS_KEY": None}, []),
+    ],
+    ids=repr,
+)
+def test_keys_that_are_given_under_one_name_win_over_both_of_the_environment(tmp_path, over, secrets):
+    env = {"PYPELINE_ACCESS_KEYS": "bob:admin:theirs", "PYPELINE_ACCESS_KEY": "alone"}
+
+    settings = Settings.load(env, folder=tmp_path, over=over)
+
+    assert [key.secret for key in settings.access_keys] == secrets
 
 
 def test_secrets_are_not_shown(tmp_path):

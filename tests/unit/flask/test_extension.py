@@ -93,6 +93,33 @@ def test_the_api_is_at_any_prefix(make_app, prefix):
     assert app.test_client().get("/other").content_type.startswith("text/html")
 
 
+@pytest.mark.parametrize(
+    ("prefix", "words"),
+    [
+        ("jobs", "write '/jobs'"),
+        ("/<tenant>/api", "write a fixed path"),
+        ("/jobs/<int:a>", "write a fixed path"),
+    ],
+)
+def test_a_prefix_that_is_no_fixed_path_is_refused_at_once(folder, prefix, words):
+    app = Flask("app")
+
+    with pytest.raises(ValueError, match=words):
+        FlaskPypeline(app, init_api=True, url_prefix=prefix)
+    assert "pypeline" not in app.extensions
+
+
+def test_a_dashboard_may_be_declined_and_not_be_had_yet(folder):
+    app = Flask("app")
+
+    FlaskPypeline(app, init_dashboard=False)
+
+    with pytest.raises(NotImplementedError, match="no dashboard yet: leave init_dashboard out"):
+        FlaskPypeline(init_api=True, init_dashboard=True)
+    with pytest.raises(NotImplementedError, match="no dashboard yet"):
+        FlaskPypeline().init_app(Flask("other"), init_dashboard=True)
+
+
 def test_twice_in_one_application_is_refused(app):
     with pytest.raises(RuntimeError, match="call init_app once"):
         FlaskPypeline(app, init_api=True)
@@ -116,6 +143,24 @@ def test_settings_of_the_application_win_over_the_environment(folder, monkeypatc
 
     settings = app.extensions["pypeline"].settings
     assert (settings.app_name, settings.lease, settings.max_request) == ("of-the-application", 7.0, 2048)
+
+
+@pytest.mark.parametrize(
+    ("given", "in_environment"),
+    [("PYPELINE_ACCESS_KEY", "PYPELINE_ACCESS_KEYS"), ("PYPELINE_ACCESS_KEYS", "PYPELINE_ACCESS_KEY")],
+)
+def test_keys_of_the_application_win_over_the_environment_under_either_name(
+    folder, monkeypatch, given, in_environment
+):
+    monkeypatch.setenv(in_environment, "bob:admin:theirs")
+    app = Flask("app")
+    app.config[given] = "ann:admin:mine"
+
+    FlaskPypeline(app, init_api=True)
+
+    assert Caller(app, "bob:admin:theirs").get("/pipelines").status_code == 401
+    assert Caller(app, "theirs").get("/pipelines").status_code == 401
+    assert len(app.extensions["pypeline"].settings.access_keys) == 1
 
 
 def test_none_takes_away_what_the_environment_says(folder, monkeypatch):
@@ -244,7 +289,11 @@ def test_a_faulty_configuration_is_told_at_once(folder):
         {"PYPELINE_LEASE": "soon"},
         {"PYPELINE_ACCESS_KEYS": "ann:queen:s"},
         {"PYPELINE_MAX_REQUEST": -1},
+        {"PYPELINE_ACCESS_KEYS": ","},
         {"PYPELINE_BROKER_URL": "memory://", "PYPELINE_DATABASE_URL": None},
+        {"PYPELINE_DATABASE_URL": "mysql://host/shop"},
+        {"PYPELINE_DATABASE_URL": "sqlite://"},
+        {"PYPELINE_BROKER_URL": "nope://host", "PYPELINE_DATABASE_URL": "sqlite:///runs.db"},
     ],
 )
 def test_a_faulty_setting_is_told_at_once(folder, settings):

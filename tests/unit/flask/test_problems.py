@@ -7,9 +7,12 @@ import sqlite3
 from io import BytesIO
 
 import pytest
+from flask import Flask
 
 from flask_shop import API, KEYS, Caller, problem_of
-from pypeline.errors import ResultGone, ResultStoreUnavailable, UnknownRun
+from pypeline.application import Application
+from pypeline.application.publishing import Publishing
+from pypeline.errors import DatabaseUnavailable, ResultGone, ResultStoreUnavailable, UnknownRun
 from pypeline.flask.api import OPERATIONS
 
 AWAY = "postgresql://somebody:hidden@127.0.0.1:1/nothing"
@@ -33,12 +36,19 @@ def raising(app, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"{'a': 1}", b"\xff", b'{"chain_payload": {}} x', b'{"a": "\\ud800"}']
+    "body", [b" ", b"{", b"{'a': 1}", b"\xff", b'{"chain_payload": {}} x', b'{"a": "\\ud800"}']
 )
 def test_what_is_not_json_is_400(operator, body):
     answer = operator("POST", "/pipelines/invoke/hello", data=body, content_type="application/json")
 
     assert "no JSON" in problem_of(answer, 400)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", ""])
+def test_an_empty_body_is_an_empty_object_whatever_it_says_to_be(operator, kind):
+    answer = operator("POST", "/pipelines/invoke/hello", data=b"", content_type=kind)
+
+    assert answer.status_code == 202
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
@@ -176,6 +186,33 @@ def test_every_fault_of_a_query_is_told_at_once(reader):
     assert faults == {"limit", "state", "since", "color", "trigger"}
 
 
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
+def test_a_query_parameter_that_there_is_not_is_422(admin, operation):
+    path = operation.rule.replace("<", "").replace(">", "")
+
+    detail = problem_of(admin(operation.method, f"{path}?colour=red"), 422)
+
+    assert "colour" in detail
+
+
+UNREPEATABLE = [one for one in OPERATIONS if one.action is not None and not one.headers]
+
+
+@pytest.mark.parametrize("operation", UNREPEATABLE, ids=lambda one: one.name)
+def test_an_idempotency_key_that_would_not_be_honoured_is_422(admin, operation):
+    path = operation.rule.replace("<", "").replace(">", "")
+    body = {"task": "flask_shop.greet"} if operation.name == "publish_task" else {}
+
+    answer = admin(operation.method, path, json=body, headers={"Idempotency-Key": "k"})
+
+    assert "Idempotency-Key: this operation takes none" in problem_of(answer, 422)
+    assert admin.get("/runs").json["runs"] == []
+
+
+def test_a_question_may_carry_an_idempotency_key(reader):
+    assert reader.get("/pipelines", headers={"Idempotency-Key": "k"}).status_code == 200
+
+
 def test_what_was_sent_is_not_sent_back(operator):
     answer = operator.post("/pipelines/invoke/hello", {"chain_payload": "my-password", "my-secret-key": 1})
 
@@ -231,6 +268,62 @@ def test_a_change_is_503_where_the_database_is_away(make_app):
 
     problem_of(caller.post("/pipelines/invoke/hello", {}), 503)
     problem_of(caller("DELETE", "/schedules/x"), 503)
+
+
+@pytest.fixture
+def lost(monkeypatch):
+    """Lets the database be lost at the end of a use case: what was asked for is done, and nobody knows."""
+
+    def lose(kind, name):
+        done = getattr(kind, name)
+
+        def call(*given, **more):
+            done(*given, **more)
+            raise DatabaseUnavailable(AWAY, "the connection was lost")
+
+        monkeypatch.setattr(kind, name, call)
+
+    return lose
+
+
+@pytest.mark.parametrize(
+    ("headers", "remedy"),
+    [
+        ({"Idempotency-Key": "k"}, "send it again with the same Idempotency-Key"),
+        ({}, "look before you send it again, and give requests an Idempotency-Key from the first time on"),
+    ],
+)
+def test_a_503_says_that_a_run_may_have_been_started(operator, lost, headers, remedy):
+    lost(Application, "invoke")
+
+    answer = operator.post("/pipelines/invoke/hello", {}, headers=headers)
+
+    detail = problem_of(answer, 503)
+    assert detail.endswith(f"what was asked for may have been done all the same: {remedy}")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "127.0.0.1" not in detail
+    assert len(operator.get("/runs").json["runs"]) == 1
+
+
+def test_a_503_says_that_another_change_may_have_been_made(operator, lost, caplog):
+    lost(Publishing, "publish")
+
+    detail = problem_of(operator.post("/tasks/publish", {"task": "flask_shop.greet"}), 503)
+
+    assert detail.endswith("may have been done all the same: look before you send it again")
+    assert "the connection was lost" in caplog.text
+
+
+def test_a_503_of_what_was_not_begun_does_not_say_so(make_app, reader, lost):
+    lost(Application, "results_document")
+    away = Caller(make_app(Flask("other"), PYPELINE_DATABASE_URL=AWAY), KEYS["admin"])
+    run_id = Caller(make_app(Flask("another")), KEYS["admin"]).invoke()
+
+    answers = [away.post("/pipelines/invoke/hello", {}), reader.get(f"/pipelines/results/{run_id}")]
+
+    assert [problem_of(answer, 503) for answer in answers] == [
+        "the database cannot be reached; try again later"
+    ] * 2
 
 
 def test_a_file_that_cannot_be_opened_is_503_and_not_named(make_app, folder):

@@ -90,6 +90,31 @@ def test_a_number_of_proxies_is_a_number(given):
         Settings.load({"PYPELINE_TRUSTED_PROXIES": given})
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYPELINE_DATABASE_URL": "mysql://host/shop"},
+        {"PYPELINE_DATABASE_URL": "sqlite:///runs.db", "PYPELINE_BROKER_URL": "nope://host"},
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("program", [["-c", "import pypeline.flask.wsgi"], ["-m", "pypeline.flask.serving"]])
+def test_a_server_that_nothing_can_talk_to_is_told_before_anybody_calls(folder, variables, program):
+    done = subprocess.run(
+        [sys.executable, *program],
+        cwd=folder,
+        env={"PATH": "", **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    [wrong] = [name for name, url in variables.items() if "host" in url]
+    assert done.returncode == (2 if "-m" in program else 1)
+    assert f"{wrong}: " in done.stderr.splitlines()[-1]
+
+
 def test_the_module_for_servers_has_the_application(folder):
     done = subprocess.run(
         [sys.executable, "-c", SHOW], cwd=folder, capture_output=True, text=True, check=False

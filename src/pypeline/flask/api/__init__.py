@@ -22,7 +22,8 @@ OPERATIONS = (*pipelines, *runs, *schedules, *tasks, *audit, *insights)
 
 
 def api_blueprint(url_prefix: str) -> Blueprint:
-    """The API beneath a path, for one application."""
+    """The API beneath a path, for one application. Raises ValueError for what is no fixed path."""
+    _require_path(url_prefix)
     blueprint = ProblemBlueprint("pypeline_api", __name__, url_prefix=url_prefix.rstrip("/"))
     blueprint.after_request(protect)
     for operation in OPERATIONS:
@@ -35,3 +36,10 @@ def api_blueprint(url_prefix: str) -> Blueprint:
         )
     add_docs(blueprint, OPERATIONS)
     return blueprint
+
+
+def _require_path(url_prefix: str) -> None:
+    if url_prefix and not url_prefix.startswith("/"):
+        raise ValueError(f"url_prefix {url_prefix!r} is no path: write {'/' + url_prefix!r}")
+    if "<" in url_prefix:
+        raise ValueError(f"url_prefix {url_prefix!r} has a variable part: write a fixed path, as '/jobs/api'")

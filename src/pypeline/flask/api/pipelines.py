@@ -15,6 +15,7 @@ from pypeline.flask.models.pipelines import Pipeline, PipelinePage
 from pypeline.flask.models.runs import InvokeBody, Invoked, Results
 from pypeline.flask.models.values import Text
 from pypeline.flask.operations import Operations
+from pypeline.flask.reading import IDEMPOTENCY_KEY
 
 if TYPE_CHECKING:
     from pypeline.flask.installation import Installation
@@ -24,7 +25,6 @@ pipelines = Operations("pipelines")
 _CURSORS = Cursors[str]("pipelines", Text)
 _LOOK_AGAIN = {"Retry-After": "1"}  # seconds
 _TRIGGER = "api"
-_KEY = "Idempotency-Key"
 
 
 @pipelines.get("/pipelines", query=Page, answers={HTTPStatus.OK: PipelinePage})
@@ -52,7 +52,9 @@ def get_pipeline(here: Installation, pipeline_id: str) -> Answer:
     answers={HTTPStatus.ACCEPTED: Invoked},
     problems=(HTTPStatus.NOT_FOUND,),
     location="the run",
-    headers={_KEY: "The same key starts one run, however often it is sent; another body with it is refused."},
+    headers={
+        IDEMPOTENCY_KEY: "The same key starts one run, however often it is sent; another body is refused."
+    },
 )
 def invoke_pipeline(here: Installation, pipeline_id: str, body: InvokeBody) -> Answer:
     """Start a run. It is stored when this answers, also where the broker is away."""
@@ -62,7 +64,7 @@ def invoke_pipeline(here: Installation, pipeline_id: str, body: InvokeBody) -> A
         pipeline_id,
         body.chain_payload,
         trigger=_TRIGGER,
-        idempotency_key=request.headers.get(_KEY),
+        idempotency_key=request.headers.get(IDEMPOTENCY_KEY),
         task_replacements=body.task_replacements,
     )
     return accepted(run_id, pipeline_id=pipeline_id, status="pending")
