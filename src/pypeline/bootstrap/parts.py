@@ -40,7 +40,8 @@ def wire_registry(settings: Settings, config: Config) -> Registry:
     """The handlers and tools of the service that the settings name, or of all."""
     name = settings.worker_name
     handlers = config.handlers(name)
-    return Registry(handlers, config.tools, worker=f"worker {name}" if name else "this worker")
+    worker = f"worker {name}" if name else "this worker"
+    return Registry(handlers, config.tools, worker=worker, folder=config.folder)
 
 
 def wire_threads(

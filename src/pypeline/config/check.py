@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from pypeline.config.factories import import_factory
 from pypeline.config.findings import Fault
 from pypeline.config.handlers import HandlerProblem, HandlerSignature, import_handler, read_signature
 from pypeline.config.structure import handlers_of, list_at, mapping_at, texts
@@ -30,12 +31,12 @@ def handler_faults(data: Any, folder: FilePath) -> list[Fault]:
         for path, handler in _named(data):
             if handler not in signatures:
                 try:
-                    signatures[handler] = read_signature(import_handler(handler))
+                    signatures[handler] = read_signature(import_handler(handler, folder))
                 except HandlerProblem as problem:
                     said = f"the handler `{handler}` cannot be used: {problem.problem}"
                     faults.append(Fault(path, said, "correct it or the path"))
                     signatures[handler] = None
-        faults.extend(_tool_faults(data))
+        faults.extend(_tool_faults(data, folder))
     for pipeline_id, pipeline in mapping_at(data, "pipelines").items():
         faults.extend(_injection_faults(pipeline_id, pipeline, signatures))
     return faults
@@ -80,12 +81,12 @@ def _uses(pipeline_id: str, pipeline: Any) -> Iterator[tuple[Path, str, str]]:
             yield ("pipelines", pipeline_id, "config", "taskDefinitions", node, *within), node, handler
 
 
-def _tool_faults(data: Any) -> Iterator[Fault]:
+def _tool_faults(data: Any, folder: FilePath) -> Iterator[Fault]:
     for name, factory in mapping_at(data, "tools").items():
         if not isinstance(factory, str):
             continue
         try:
-            import_handler(factory)
+            import_factory(factory, folder)
         except HandlerProblem as problem:
             said = f"the factory `{factory}` cannot be used: {problem.problem}"
             yield Fault(("tools", name), said, "correct it or the path")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import filecmp
 import importlib
 import inspect
 import traceback
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +21,7 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class HandlerProblem(Exception):  # noqa: N818 - names say what is wrong
-    """A handler cannot be used: ``path`` names it, ``problem`` says why."""
+    """A handler, or the factory of a tool, cannot be used: ``path`` names it, ``problem`` says why."""
 
     def __init__(self, path: str, problem: str) -> None:
         self.path = path
@@ -39,24 +42,36 @@ class HandlerSignature:
     optional: frozenset[str]
 
 
-def import_handler(path: str) -> Callable[..., Any]:
+def import_handler(path: str, folder: Path | None = None) -> Callable[..., Any]:
     """
     The function, method or Celery task at a dotted path such as ``package.module.Class.method``.
 
-    A method that takes ``self`` is bound to an instance made without arguments.
+    A method that takes ``self`` is bound to an instance made without arguments. Raises as `find` does.
+    """
+    owner, found = find(path, folder)
+    if owner is None:
+        raise HandlerProblem(path, "is a module: name one of its functions")
+    return _callable(path, owner, found)
+
+
+def find(path: str, folder: Path | None = None) -> tuple[Any, Any]:
+    """
+    What a dotted path names, behind the module or class that has it; a module stands behind None.
+
+    ``folder`` is where the configuration's code is: a module that is there must not be another of its name.
     Raises HandlerProblem, also for whatever the import of its module raises.
     """
     parts = path.split(".")
     if not all(part.isidentifier() for part in parts):
         raise HandlerProblem(path, "is no dotted path: write package.module.function")
     module, rest = _import_longest_prefix(path, parts)
-    if not rest:
-        raise HandlerProblem(path, "is a module: name one of its functions")
+    if folder is not None:
+        _refuse_namesake(path, module, ".".join(parts[: len(parts) - len(rest)]), folder)
     owner: Any = None
     found: Any = module
     for name in rest:
         owner, found = found, _attribute(path, found, name)
-    return _callable(path, owner, found)
+    return owner, found
 
 
 def read_signature(function: Callable[..., Any]) -> HandlerSignature:
@@ -119,6 +134,38 @@ def _place(error: BaseException) -> str:
         return f"{error.filename}:{error.lineno}"
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{last.filename}:{last.lineno}"
+
+
+def _refuse_namesake(path: str, module: ModuleType, name: str, folder: Path) -> None:
+    """A process has one module of a name: another application's, or one that is installed, may be first."""
+    loaded = getattr(module, "__file__", None)
+    ours = None if loaded is None else _passed_over(name, loaded, folder)
+    if ours is not None:
+        problem = (
+            f"this process has the module {name} from {loaded}, not from {ours}: "
+            "put the code of the two into packages of different names"
+        )
+        raise HandlerProblem(path, problem)
+
+
+@lru_cache(maxsize=1024)  # asked for each run that starts
+def _passed_over(name: str, loaded: str, folder: Path) -> Path | None:
+    """The file of the folder that a module of this name should have come from; None where it did."""
+    place = folder.joinpath(*name.split("."))
+    files = [file for file in (place / "__init__.py", place.with_name(f"{place.name}.py")) if file.is_file()]
+    used = Path(loaded)
+    for file in files:
+        # Compiled beside its source it is another file; links lead to either.
+        if file.resolve() == used.resolve() or file.parent.resolve() == used.parent.resolve():
+            return None
+        if _is_copy(file, used):
+            return None
+    return files[0] if files else None
+
+
+def _is_copy(file: Path, used: Path) -> bool:
+    """True where the code is the same: installed from what lies here. An empty one says nothing."""
+    return used.is_file() and file.stat().st_size > 0 and filecmp.cmp(file, used, shallow=False)
 
 
 def _attribute(path: str, owner: Any, name: str) -> Any:

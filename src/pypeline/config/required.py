@@ -29,7 +29,7 @@ def require_handlers(config: Config, plan: Plan, service: str | None) -> None:
                         f"{service or 'any service'} in {config.path}"
                     )
                 try:
-                    read_signature(import_handler(handler))
+                    read_signature(import_handler(handler, config.folder))
                 except HandlerProblem as problem:
                     raise InvalidInput(
                         f"node {step.name}: handler {problem}; `pypeline validate` checks all of them"

@@ -197,6 +197,7 @@ def test_the_file_that_the_next_test_breaks_is_good(tmp_path):
         ("serviceConfig.0.registeredTasks.0.evnt", {}, "unknown key, did you mean `event`?"),
         ("serviceConfig", _GOOD["serviceConfig"] * 2, "another service is called `w` too"),
         ("scheduledTasks", {"..": _GOOD["scheduledTasks"]["s"]}, "`..` is no id of a schedule"),
+        ("scheduledTasks", {"a/b": _GOOD["scheduledTasks"]["s"]}, "`a/b` is no id of a schedule"),
         (f"{_SCHEDULE}.task", _REMOVED, "task: is missing, name a task or a pipeline"),
         (f"{_SCHEDULE}.pipeline", "p", "stands beside `task`"),
         (f"{_SCHEDULE}.task", "m.h", "no service registers the handler `m.h`"),
@@ -252,6 +253,42 @@ def test_schedules_of_the_other_kinds_are_checked(tmp_path, config, words):
     (finding,) = _findings(tmp_path, _changed(_SCHEDULE, {"task": "m.f", "queue": "q", **config}))
 
     assert words in str(finding)
+
+
+def _bounded(start, end, zone):
+    config = {**_GOOD["scheduledTasks"]["s"]["config"], "startAt": start, "endAt": end}
+    return _changed(_SCHEDULE, config if zone is None else {**config, "timezone": zone})
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "zone"),
+    [
+        ("2027-01-01T00:00", "2026-12-01T00:00:00", None),
+        ("2027-01-01T00:00", "2026-12-01T00:00:00Z", None),
+        ("2027-01-01T00:00", "2027-01-01", None),
+        ("2027-01-01T00:00", "2026-12-31T23:30Z", None),
+        ("2026-12-31T23:30Z", "2027-01-01T00:00", "Europe/Berlin"),
+    ],
+)
+def test_the_bounds_of_a_schedule_are_compared_as_times(tmp_path, start, end, zone):
+    (finding,) = _findings(tmp_path, _bounded(start, end, zone))
+
+    assert "endAt: is not after startAt" in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "zone", "env"),
+    [
+        ("2020-01-01T00:00", "2020-01-02", None, {}),
+        ("2027-01-01T00:00", "2026-12-31T23:30Z", "Europe/Berlin", {}),
+        ("2027-01-01T00:00", "2026-12-31T23:30Z", None, {"PYPELINE_TIMEZONE": "Europe/Berlin"}),
+    ],
+)
+def test_the_bounds_of_a_schedule_are_times_of_its_zone(tmp_path, start, end, zone, env):
+    file = tmp_path / "sermos.yaml"
+    file.write_text(_bounded(start, end, zone))
+
+    assert load_config(file, env=env).scheduled_tasks["s"].config.end_at is not None
 
 
 def test_a_queue_that_two_services_read_needs_its_handlers_in_both(tmp_path):

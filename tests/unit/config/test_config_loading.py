@@ -403,7 +403,8 @@ def first(event): ...
 def second(event, tools, first, other=None): ...
 def third(event, nobody, second): ...
 def fourth(): ...
-class Tool: ...
+class Tool:
+    def make(self): ...
 """
 
 CHECKED = """\
@@ -415,7 +416,7 @@ serviceConfig:
       - handler: checked_shop.third
       - handler: checked_shop.fourth
       - handler: checked_shop.fith
-tools: {db: checked_shop.nothing}
+tools: {db: checked_shop.nothing, made: checked_shop.Tool, method: checked_shop.Tool.make}
 pipelines:
   p:
     schemaVersion: 2
@@ -448,6 +449,7 @@ def _handler_findings(folder, text):
 def test_handlers_are_imported_only_when_they_are_checked(checked_shop):
     _load(checked_shop, CHECKED)
 
+    instance = "is a method of an instance: write a function that makes the instance and calls it"
     unusable, write, hint = "cannot be used:", "write `def handler(event)`", "did you mean `first`?"
     known = "the predecessors"
 
@@ -456,6 +458,7 @@ def test_handlers_are_imported_only_when_they_are_checked(checked_shop):
         (7, f"the handler `checked_shop.fourth` {unusable} takes no positional argument: {write}"),
         (8, f"the handler `checked_shop.fith` {unusable} module checked_shop has no `fith`, {hint}"),
         (9, f"the factory `checked_shop.nothing` {unusable} module checked_shop has no `nothing`"),
+        (9, f"the factory `checked_shop.Tool.make` {unusable} {instance}"),
         (19, f"the handler `checked_shop.third` asks for `nobody`, but {known} of `third` are: second"),
     ]
     assert str(checked_shop) not in sys.path
@@ -475,7 +478,7 @@ def test_faults_of_the_file_do_not_hide_those_of_its_handlers(checked_shop):
     problems = [one.problem for one in _handler_findings(checked_shop, text)]
 
     assert any("`twice`" in problem for problem in problems)
-    assert sum("cannot be used" in problem for problem in problems) == 3
+    assert sum("cannot be used" in problem for problem in problems) == 4
 
 
 def test_a_module_may_change_the_path_while_it_is_used(tmp_path):

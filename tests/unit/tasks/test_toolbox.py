@@ -81,6 +81,7 @@ def toolbox(importable):
             "broken": "tools_here.make_broken",
             "bad_closer": "tools_here.make_bad_closer",
             "nowhere": "tools_here.nothing_of_the_kind",
+            "method": "tools_here.Client.close",
         }
     )
 
@@ -155,6 +156,12 @@ def test_a_factory_that_is_not_there_names_the_tool(toolbox):
         toolbox.get("nowhere")
 
 
+def test_a_factory_that_needs_an_instance_says_what_to_do(toolbox):
+    said = r"^tool 'method': its factory tools_here\.Client\.close cannot be used: is a method of an instance"
+    with pytest.raises(ToolUnavailable, match=said):
+        toolbox.get("method")
+
+
 def test_an_unknown_name_is_no_tool(toolbox):
     with pytest.raises(KeyError):
         toolbox.get("hammer")
@@ -190,8 +197,8 @@ def test_an_unknown_tool_is_answered_with_those_that_there_are(toolbox):
     with pytest.raises(AttributeError) as caught:
         _ = tools.shovel
     assert str(caught.value) == (
-        "no tool 'shovel'; there are: bad_closer, broken, cancelled, client, log, nowhere, plain, progress, "
-        "publish, publish_in_batches, session"
+        "no tool 'shovel'; there are: bad_closer, broken, cancelled, client, log, method, nowhere, plain, "
+        "progress, publish, publish_in_batches, session"
     )
     assert dir(tools)[-1] == "session"
     assert getattr(tools, "hammer", None) is None

@@ -11,6 +11,7 @@ from pypeline.tasks.attempts.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pypeline.types import JsonObject
 
@@ -42,17 +43,23 @@ class Registry:
     """
     The registered handlers (dotted path → event defaults) and tools (name → factory's dotted path).
 
-    A handler is imported when it is first resolved. ``worker`` is whose they are, in words. Safe to use from
-    several threads.
+    A handler is imported when it is first resolved. ``worker`` is whose they are, in words, and ``folder``
+    where their code is. Safe to use from several threads.
     """
 
     def __init__(
-        self, handlers: Mapping[str, JsonObject], tools: Mapping[str, str], *, worker: str = "this worker"
+        self,
+        handlers: Mapping[str, JsonObject],
+        tools: Mapping[str, str],
+        *,
+        worker: str = "this worker",
+        folder: Path | None = None,
     ) -> None:
         self._defaults = dict(handlers)
         self._worker = worker
+        self._folder = folder
         self._resolved: dict[str, Handler] = {}
-        self.toolbox = Toolbox(tools)
+        self.toolbox = Toolbox(tools, folder)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -74,7 +81,7 @@ class Registry:
         if path not in self._defaults:
             raise HandlerMissing(path, f"is not among the registeredTasks of {self._worker}")
         try:
-            function = import_handler(path)
+            function = import_handler(path, self._folder)
             return Handler(path, function, read_signature(function), self._defaults[path])
         except HandlerProblem as problem:
             raise HandlerMissing(path, f"cannot be used: {problem.problem}") from problem

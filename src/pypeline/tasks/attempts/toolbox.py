@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import pkgutil
 from math import isfinite
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pypeline.config.factories import import_factory
+from pypeline.config.handlers import HandlerProblem
 from pypeline.config.service_rules import RESERVED_TOOLS
 from pypeline.errors import PypelineError
 from pypeline.store.records import Progress
@@ -16,6 +17,7 @@ from pypeline.tasks.attempts.capture import attempt_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pypeline.tasks.attempts.output import Output
 
@@ -35,12 +37,12 @@ class Publisher(Protocol):
 
 
 class ToolUnavailable(PypelineError):  # noqa: N818 - names say what is wrong
-    """A tool's factory cannot be imported, or failed. The next attempt that asks calls it again."""
+    """A tool's factory cannot be used, or failed. The next attempt that asks calls it again."""
 
-    def __init__(self, name: str, factory: str, problem: BaseException) -> None:
+    def __init__(self, name: str, factory: str, problem: str) -> None:
         self.name = name
         self.factory = factory
-        super().__init__(f"tool {name!r}: its factory {factory} failed: {type(problem).__name__}: {problem}")
+        super().__init__(f"tool {name!r}: its factory {factory} {problem}")
 
 
 class NobodyPublishes(PypelineError):  # noqa: N818
@@ -58,11 +60,13 @@ class Toolbox:
     gives is the tool; a context manager without ``close()`` is entered, and what that gives is the tool. Safe
     to use from several threads.
 
-    ``publisher`` is who publishes tasks for the handlers of this process; None where nobody does.
+    ``folder`` is where their code is. ``publisher`` is who publishes tasks for the handlers of this process;
+    None where nobody does.
     """
 
-    def __init__(self, factories: Mapping[str, str]) -> None:
+    def __init__(self, factories: Mapping[str, str], folder: Path | None = None) -> None:
         self._factories = dict(factories)
+        self._folder = folder
         self._made: dict[int, _Made] = {}
         self.publisher: Publisher | None = None
 
@@ -93,9 +97,11 @@ class Toolbox:
     def _make(self, name: str, closers: list[tuple[str, Callable[[], object]]]) -> Any:
         path = self._factories[name]
         try:
-            tool, close = _opened(pkgutil.resolve_name(path)())
-        except Exception as problem:
-            raise ToolUnavailable(name, path, problem) from problem
+            tool, close = _opened(import_factory(path, self._folder)())
+        except HandlerProblem as problem:
+            raise ToolUnavailable(name, path, f"cannot be used: {problem.problem}") from problem
+        except Exception as error:
+            raise ToolUnavailable(name, path, f"failed: {type(error).__name__}: {error}") from error
         if close is not None:
             closers.append((name, close))
         return tool
