@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import socket
+from dataclasses import replace
+
 import pytest
 
 from pypeline.errors import AccessRefused, ListingFailed, PlaceNotFound, StorageUnavailable
-from pypeline.generators import S3KeyGenerator
+from pypeline.generators import S3KeyGenerator, s3_client
 from scripted_s3 import Answer, ScriptedS3, fault, page
 
 SLOW_DOWN = fault(503, "SlowDown")
+
+
+def lacking(element):
+    """A page of one key that lacks an element."""
+    whole = page("a")
+    return replace(whole, body=re.sub(f"<{element}>.*</{element}>", "", whole.body))
 
 
 @pytest.mark.parametrize(
@@ -62,11 +72,26 @@ def test_a_refusal_says_what_to_do(status, code, remedy):
         (fault(400, "InvalidArgument"), ListingFailed, "does not take the request"),
         (Answer(200, "<html/>"), ListingFailed, "not one of S3 .*: check the endpoint_url"),
         (page("a", more=""), ListingFailed, "there are more keys, and not where"),
+        (lacking("Key"), ListingFailed, "not one of S3 .*: check the endpoint_url"),
+        (lacking("Size"), ListingFailed, "a key without its name or size"),
     ],
 )
 def test_an_answer_that_helps_no_further_raises_at_once(answer, error, remedy):
     with ScriptedS3(answer) as store, _generator(store) as generator, pytest.raises(error, match=remedy):
         generator.list_files("bucket")
+
+
+def test_a_store_that_accepts_and_says_nothing_is_given_up(monkeypatch):
+    assert s3_client._READ_TIMEOUT == 20
+    monkeypatch.setattr(s3_client, "_READ_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+
+        with (
+            S3KeyGenerator("key", "secret", endpoint_url=url, max_attempts=1) as generator,
+            pytest.raises(StorageUnavailable, match=r"Read timeout .*check the endpoint_url"),
+        ):
+            generator.list_files("bucket")
 
 
 def test_files_that_came_before_a_fault_were_streamed_and_the_fault_is_raised():

@@ -35,5 +35,5 @@ def first_parts(store: Store, run_id: str, nodes: Iterable[NodeRecord]) -> dict[
 
 def is_in_parts(node: NodeRecord) -> bool:
     """True if the result of a node is a list of which each part is kept by itself."""
-    has_ended = node.state in (NodeState.SUCCESS, NodeState.FAILED)
+    has_ended = node.state in (NodeState.SUCCESS, NodeState.FAILED, NodeState.SKIPPED)
     return has_ended and (node.elements is not None or node.items is not None)

@@ -65,6 +65,16 @@ class S3KeyGenerator(KeyGenerator):
 
     def iter_keys(self, place: str, prefix: str, selection: Selection) -> Iterator[str]:
         """The keys of the files wanted, page by page."""
+        _check_prefix(prefix)
+        return self._keys(place, prefix, selection)
+
+    def close(self) -> None:
+        """Close the connections. A later listing opens new ones."""
+        opened, self._opened = self._opened, None
+        if opened is not None and opened[0] == os.getpid():
+            opened[1].close()
+
+    def _keys(self, place: str, prefix: str, selection: Selection) -> Iterator[str]:
         start = prefix.rfind("/") + 1
         for page in self._pages(place, prefix, selection):
             for found in page.get("Contents", ()):
@@ -76,12 +86,6 @@ class S3KeyGenerator(KeyGenerator):
                     and selection.takes_size(found["Size"])
                 ):
                     yield key
-
-    def close(self) -> None:
-        """Close the connections. A later listing opens new ones."""
-        opened, self._opened = self._opened, None
-        if opened is not None and opened[0] == os.getpid():
-            opened[1].close()
 
     def _pages(self, bucket: str, prefix: str, selection: Selection) -> Iterator[dict[str, Any]]:
         wanted = {"Bucket": bucket, "Prefix": prefix}
@@ -96,3 +100,12 @@ class S3KeyGenerator(KeyGenerator):
         if self._opened is None or self._opened[0] != process:
             self._opened = process, self._s3.open_client(self._access)
         return self._opened[1]
+
+
+def _check_prefix(prefix: str) -> None:
+    try:
+        prefix.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            f"prefix={prefix!r}: it is not UTF-8, as all keys of a bucket are: give the beginning of a key"
+        ) from error

@@ -48,6 +48,7 @@ _LACKS = (
 )
 _NETWORK = (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.IncompleteReadError)
 _CONNECT_TIMEOUT = 10.0  # seconds of one attempt; boto3's own 60 would make six of them six minutes
+_READ_TIMEOUT = 20.0  # as above, without a byte; a page of 1,000 keys is answered within a second or two
 _MOST_SAID = 300  # a page that is no answer of S3 is quoted by its beginning
 _REFUSED, _NO_RIGHT, _MISSING, _TOO_MANY, _SERVER = 401, 403, 404, 429, 500
 
@@ -76,7 +77,7 @@ def open_client(access: Access) -> Any:
         region_name=access.region,
     )
     retries = {"mode": "standard", "total_max_attempts": access.max_attempts}
-    config = Config(retries=retries, connect_timeout=_CONNECT_TIMEOUT)
+    config = Config(retries=retries, connect_timeout=_CONNECT_TIMEOUT, read_timeout=_READ_TIMEOUT)
     return session.client("s3", endpoint_url=access.endpoint, config=config)
 
 
@@ -94,13 +95,15 @@ def pages(client: Any, wanted: dict[str, str]) -> Iterator[dict[str, Any]]:
     Every page of a listing, the last one last. Raises what boto3 does, and ResponseParserError.
 
     boto3 takes any answer with status 200 for a page, a proxy's page of HTML for an empty one, and a page
-    that says there are more without saying where for the last.
+    that says there are more without saying where for the last. Each key has its ``Key`` and ``Size``.
     """
     for page in client.get_paginator("list_objects_v2").paginate(**wanted):
         if "IsTruncated" not in page:
             raise ResponseParserError("it does not say whether it is the last page")
         if page["IsTruncated"] and not page.get("NextContinuationToken"):
             raise ResponseParserError("it says that there are more keys, and not where")
+        if not all("Key" in found and "Size" in found for found in page.get("Contents", ())):
+            raise ResponseParserError("it has a key without its name or size")
         yield page
 
 
@@ -112,6 +115,8 @@ def explained(bucket: str, access: Access) -> Iterator[None]:
         yield
     except exceptions.ClientError as error:
         raise _answered(place, error) from error
+    except KeyError as error:  # raised by boto3 for what it takes for granted in an answer
+        raise _unanswered(place, ResponseParserError(f"it lacks {error}")) from error
     except (exceptions.BotoCoreError, ResponseParserError, ValueError) as error:
         raise _unanswered(place, error) from error
 

@@ -61,9 +61,13 @@ class Plan:
     max_concurrency: int | None = None
 
     @cached_property
-    def map_sources(self) -> frozenset[int]:
-        """Positions whose result is a list that a ``forEach`` node maps over."""
-        return frozenset(step.for_each for step in self.steps if step.for_each is not None)
+    def map_sources(self) -> dict[int, tuple[str, ...]]:
+        """Positions whose result is a list, with the names of the ``forEach`` nodes that map over it."""
+        sources: dict[int, tuple[str, ...]] = {}
+        for step in self.steps:
+            if step.for_each is not None:
+                sources[step.for_each] = (*sources.get(step.for_each, ()), step.name)
+        return sources
 
     @cached_property
     def sinks(self) -> tuple[int, ...]:

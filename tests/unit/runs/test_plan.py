@@ -12,10 +12,10 @@ def test_the_sinks_are_what_nothing_follows():
     assert [plan.dag.names[position] for position in plan.sinks] == ["b", "d"]
 
 
-def test_the_sources_of_maps_are_found_once_each():
+def test_the_sources_of_maps_are_found_with_the_nodes_that_map_over_them():
     plan = plan_of({"a": ["b", "c", "d"]}, b={"for_each": "a"}, c={"for_each": "a"})
 
-    assert plan.map_sources == {plan.dag.positions["a"]}
+    assert plan.map_sources == {plan.dag.positions["a"]: ("b", "c")}
 
 
 def test_the_queues_are_those_of_its_steps():

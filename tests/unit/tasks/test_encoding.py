@@ -165,10 +165,15 @@ def test_the_sequence_of_a_for_each_node_can_be_mapped_over_again(results):
     ("value", "kind"), [({}, "dict"), ("abc", "str"), (None, "NoneType"), (iter([]), "list_iterator")]
 )
 def test_a_node_that_is_mapped_over_must_return_a_list(value, kind):
-    said = f"demo.tasks.clean returned a {kind}: the forEach of node 'clean' needs a list"
+    said = f"demo.tasks.clean returned a {kind}: the forEach of node 'each' needs a list"
 
     with pytest.raises(ResultNotAList, match=said):
         elements(value)
+
+
+def test_all_the_nodes_that_need_the_list_are_named():
+    with pytest.raises(ResultNotAList, match="the forEach of node 'count' and node 'each' needs a list"):
+        encode_elements({}, handler="demo.tasks.clean", mapped_by=("count", "each"), limit=100)
 
 
 def test_the_limit_holds_for_each_element():
@@ -183,4 +188,4 @@ def test_what_json_cannot_hold_is_found_inside_an_element():
 
 
 def elements(value):
-    return encode_elements(value, handler="demo.tasks.clean", node="clean", limit=100)
+    return encode_elements(value, handler="demo.tasks.clean", mapped_by=("each",), limit=100)

@@ -282,23 +282,23 @@ def test_a_result_over_the_limit_fails_the_attempt(attempt):
 
 
 def test_the_list_of_a_mapped_node_is_kept_element_by_element(attempt):
-    outcome = attempt(lambda event: ["a" * 900, 2], is_map_source=True)
+    outcome = attempt(lambda event: ["a" * 900, 2], mapped_by=("each",))
 
     assert outcome == Succeeded(None, elements=(f'"{"a" * 900}"', "2"))
 
 
 def test_a_mapped_node_that_returns_no_list_fails(attempt):
-    failed = attempt(lambda event: {"files": []}, is_map_source=True)
+    failed = attempt(lambda event: {"files": []}, mapped_by=("each",))
 
     assert (
-        failed.error.message == "demo.tasks.report returned a dict: the forEach of node 'report' needs a list"
+        failed.error.message == "demo.tasks.report returned a dict: the forEach of node 'each' needs a list"
     )
 
 
 def test_the_items_of_a_mapped_for_each_node_return_what_they_like(attempt, results):
     results.keep_parts(0, ["a"])
 
-    assert attempt(lambda event: {"n": 1}, is_map_source=True, for_each=0, item=0) == Succeeded('{"n": 1}')
+    assert attempt(lambda event: {"n": 1}, mapped_by=("each",), for_each=0, item=0) == Succeeded('{"n": 1}')
 
 
 # — output —
@@ -544,5 +544,5 @@ def test_a_broken_tool_fails_the_attempt_by_its_name(attempt):
 
     assert failed.error.type == "ToolUnavailable"
     assert failed.error.message.startswith(
-        "tool 'warehouse': its factory execution_demo.no_such_factory failed"
+        "tool 'warehouse': its factory execution_demo.no_such_factory cannot be used"
     )

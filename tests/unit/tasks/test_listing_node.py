@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -53,7 +54,21 @@ def test_an_empty_value_is_the_root_only_where_it_is_the_whole_path(root):
         listed(Listing(place=str(root), beginning="a/${payload.f}"), {"f": ""})
 
 
-@pytest.mark.parametrize("folder", ["../out", "/etc", "a/../../out", ".", "a//b", "a/", "\0", "a\ud800"])
+@pytest.mark.parametrize(
+    ("path", "folder"), [("${payload.f}", "a/"), ("${payload.f}", "a"), ("deep/${payload.f}", "er/")]
+)
+def test_a_folder_may_end_in_a_slash_as_it_may_in_the_file(tmp_path, path, folder):
+    grow(tmp_path, {"a/1.txt": 1, "deep/er/1.txt": 1})
+
+    (file,) = listed(Listing(place=str(tmp_path), beginning=path), {"f": folder})
+
+    assert file.startswith(f"{tmp_path}/")
+    assert file.endswith(f"{folder.rstrip('/')}/1.txt")
+
+
+@pytest.mark.parametrize(
+    "folder", ["../out", "/etc", "a/../../out", ".", "a//b", "a//", "/", "\0", "a\ud800"]
+)
 def test_a_path_that_leaves_the_root_fails_for_good(root, folder):
     with pytest.raises(Fail):
         listed(Listing(place=str(root), beginning="${payload.f}"), {"f": folder})
@@ -95,6 +110,23 @@ def test_a_payload_that_lacks_something_fails_for_good(root, options, words):
 def test_a_pattern_that_is_none_fails_for_good(root, pattern):
     with pytest.raises(Fail, match="pattern="):
         listed(Listing(place=str(root), pattern="${payload.p}"), {"p": pattern})
+
+
+def test_a_name_that_is_not_utf_8_fails_for_good_and_is_named(tmp_path):
+    grow(tmp_path, {"a.txt": 1, os.fsdecode(b"bad\xff.md"): 1})
+
+    with pytest.raises(
+        Fail, match=r"/bad\\xff\.md' is not UTF-8, .*: rename it, or leave it out by `pattern`"
+    ):
+        listed(Listing(place=str(tmp_path)))
+    assert listed(Listing(place=str(tmp_path), pattern="*.txt")) == [f"{tmp_path}/a.txt"]
+
+
+def test_a_prefix_that_no_request_can_carry_fails_for_good():
+    listing = Listing(place="bucket", bucket=Bucket(endpoint="http://127.0.0.1:1"), beginning="${payload.p}")
+
+    with pytest.raises(Fail, match=r"prefix='\\udcff': .*not UTF-8"):
+        listed(listing, {"p": "\udcff"})
 
 
 def test_a_folder_that_is_not_there_may_be_there_later(root):

@@ -117,18 +117,36 @@ def test_schedules_of_users_go_on_where_those_of_the_file_cannot_be_brought_in(o
 
 
 def test_the_log_names_what_the_file_changed_and_what_was_left_out(office, said):
-    office.brought = BroughtIn(created=("a", "b"), retired=("c",), taken=("d",))
+    office.brought = BroughtIn(created=("a", "b"), updated=("c",), taken=("d",))
 
     Rounds(office.open).round()
 
     assert said() == [
-        ("INFO", "schedules of the configuration: 2 new (a, b), 1 retired (c)"),
+        ("INFO", "schedules of the configuration: 2 new (a, b), 1 changed (c)"),
         (
             "WARNING",
             (
                 "left out of the configuration's schedules, since users have schedules of these ids: d; "
                 "rename them in the file, or delete the users'"
             ),
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("is_named", "hint"),
+    [(True, ""), (False, "; set PYPELINE_APP if another application shares this database")],
+)
+def test_the_log_warns_of_what_is_retired_and_says_whose_it_is(office, said, is_named, hint):
+    office.brought = BroughtIn(retired=("a",))
+
+    Rounds(office.open, app="shop", is_named=is_named).round()
+
+    assert said() == [
+        ("INFO", "schedules of the configuration: 1 retired (a)"),
+        (
+            "WARNING",
+            f"application shop: schedules that its configuration does not have any more are retired: a{hint}",
         ),
     ]
 

@@ -10,7 +10,7 @@ from pypeline.tasks.attempts.output import shortened
 from pypeline.tasks.attempts.results import StoredSequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 MOST_KEPT = 1024**3
 """The largest result that a result store is given, in bytes: the JSON text is in memory as a whole."""
@@ -61,18 +61,17 @@ def encode_result(value: object, *, handler: str, limit: int, keep: Keep | None 
 
 
 def encode_elements(
-    value: object, *, handler: str, node: str, limit: int, keep: Keep | None = None
+    value: object, *, handler: str, mapped_by: Sequence[str], limit: int, keep: Keep | None = None
 ) -> tuple[str, ...]:
     """
-    The JSON texts of a list that a ``forEach`` node maps over, each of at most ``limit`` bytes.
+    The JSON texts of a list that ``forEach`` nodes map over, each of at most ``limit`` bytes.
 
-    For a larger one it is what ``keep`` answers. Raises UnusableResult, also for anything but a list or
-    tuple.
+    For a larger one it is what ``keep`` answers. ``mapped_by`` names the nodes. Raises UnusableResult, also
+    for anything but a list or tuple.
     """
     if not isinstance(value, (list, tuple, StoredSequence)):
-        raise ResultNotAList(
-            f"{handler} returned a {_type(value)}: the forEach of node {node!r} needs a list"
-        )
+        names = " and ".join(f"node {name!r}" for name in mapped_by)
+        raise ResultNotAList(f"{handler} returned a {_type(value)}: the forEach of {names} needs a list")
     return tuple(
         _encode(element, f"result[{part}]", handler, limit, keep, part) for part, element in enumerate(value)
     )

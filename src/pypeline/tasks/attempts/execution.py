@@ -47,9 +47,9 @@ class Call:
     A handler to be called for one attempt of a step, with all that its arguments are made of.
 
     ``predecessors`` maps the names of the direct predecessors to their positions in ``reader``.
-    ``result_limit`` is in bytes; ``keep`` takes what is larger. ``is_map_source`` says that a ``forEach``
-    node maps over the step's result. ``output`` keeps what the handler prints and logs, and may be read
-    while it runs.
+    ``result_limit`` is in bytes; ``keep`` takes what is larger. ``mapped_by`` names the ``forEach`` nodes
+    that map over the step's result. ``output`` keeps what the handler prints and logs, and may be read while
+    it runs.
     """
 
     handler: Handler
@@ -60,7 +60,7 @@ class Call:
     tools: Tools
     result_limit: int
     keep: Keep | None = None
-    is_map_source: bool = False
+    mapped_by: tuple[str, ...] = ()
     output: Output = field(default_factory=Output)
 
 
@@ -129,7 +129,7 @@ class Executor:
             tools=tools,
             result_limit=self._result_limit,
             keep=None if self._large is None else Keeper(self._large, work.claim),
-            is_map_source=ref.position in work.plan.map_sources,
+            mapped_by=work.plan.map_sources.get(ref.position, ()),
             output=output,
         )
 
@@ -224,7 +224,7 @@ def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Future[Any]) -> None:
 def _success(call: Call, value: object) -> Succeeded:
     handler, limit, keep = call.handler.path, call.result_limit, call.keep
     # The items of a forEach node whose own results are mapped return one element each.
-    if call.is_map_source and call.step.for_each is None:
-        elements = encode_elements(value, handler=handler, node=call.step.name, limit=limit, keep=keep)
+    if call.mapped_by and call.step.for_each is None:
+        elements = encode_elements(value, handler=handler, mapped_by=call.mapped_by, limit=limit, keep=keep)
         return Succeeded(None, elements=elements)
     return Succeeded(encode_result(value, handler=handler, limit=limit, keep=keep))

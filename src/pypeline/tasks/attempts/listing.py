@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from pypeline.runs.listing import LIST_FILES, UnusablePayload, filled_in, number
 from pypeline.tasks.attempts.registry import Handler
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pypeline.generators import KeyGenerator
     from pypeline.runs.listing import Bucket, Listing
@@ -32,22 +33,24 @@ def list_files(listing: Listing, environment: Mapping[str, str], event: Mapping[
     """
     The files, in key order.
 
-    Raises Fail for what no further attempt mends: a payload that does not fit, a way out of the root. What a
-    storage or an environment lacks may be there later: ListingFailed, MissingExtra, InvalidSetting.
+    Raises Fail for what no further attempt mends: a payload that does not fit, a way out of the root, a name
+    that no result can hold. What a storage or an environment lacks may be there later: ListingFailed,
+    MissingExtra, InvalidSetting.
     """
     options = _options(listing, event["chain_payload"])
     with _generator(listing.bucket, environment) as generator:
         try:
-            return generator.list_files(listing.place, **options)
+            files = generator.list_files(listing.place, **options)
+            _refuse_what_json_cannot_hold(files)
         except (InvalidInput, UnicodeError) as error:
             raise Fail(str(error)) from error
+    return files
 
 
 def _options(listing: Listing, payload: JsonObject) -> dict[str, Any]:
     try:
-        beginning = filled_in(listing.beginning, payload)
         return {
-            "prefix": _folder(beginning) if listing.bucket is None else beginning,
+            "prefix": (_folder if listing.bucket is None else filled_in)(listing.beginning, payload),
             "pattern": None if listing.pattern is None else filled_in(listing.pattern, payload),
             "limit": number_of(listing.limit, payload),
             "offset": listing.offset,
@@ -59,16 +62,31 @@ def _options(listing: Listing, payload: JsonObject) -> dict[str, Any]:
         raise Fail(str(error)) from error
 
 
-def _folder(path: str) -> str:
-    """The folder as the beginning of keys."""
+def _folder(template: str, payload: JsonObject) -> str:
+    """The folder as the beginning of keys. An empty value is the root only where it is the whole path."""
+    path = filled_in(template, payload)
     if not path:
         return ""
+    if filled_in(template.rpartition("/")[2], payload):
+        path = path.removesuffix("/")
     if not _DOTS.isdisjoint(path.split("/")):
         raise Fail(
             f"path {path!r} may leave its root: give a folder such as 'docs/2026', without '..', '.', empty "
-            "names, or a slash in front or behind"
+            "names, or a slash in front"
         )
     return f"{path}/"
+
+
+def _refuse_what_json_cannot_hold(files: Iterable[str]) -> None:
+    for file in files:
+        try:
+            file.encode()
+        except UnicodeEncodeError as error:
+            # As bytes: shells and `ls -b` show the name so.
+            raise Fail(
+                f"the name of {os.fsencode(file)!r} is not UTF-8, and no result can hold it: rename it, or "
+                "leave it out by `pattern`"
+            ) from error
 
 
 def _generator(bucket: Bucket | None, environment: Mapping[str, str]) -> KeyGenerator:
