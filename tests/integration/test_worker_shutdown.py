@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from pypeline.runs.states import RunState
+from pypeline.runs.states import NodeState, RunState
 from worker_shop import finished, node_of, open_shop, wait_until
 
 if TYPE_CHECKING:
@@ -28,6 +28,14 @@ def opened(tmp_path, postgres_url) -> Iterator[tuple[Shop, System]]:
 
 def is_known(system: System, worker: Worker) -> bool:
     return worker.id in [known.worker_id for known in system.store.workers(system.engine.identity.broker)]
+
+
+def end_at_once(worker: Worker, number: int) -> None:
+    """SIGQUIT, or what Ctrl-C sends, twice."""
+    if number == signal.SIGINT:
+        worker.signal(number)
+        wait_until(lambda: "Hitting Ctrl+C again" in worker.text(), worker.text)
+    worker.signal(number)
 
 
 def test_sigterm_lets_what_runs_finish(opened):
@@ -82,6 +90,31 @@ def test_sigquit_gives_back_at_once(opened, stuck):
         wait_until(lambda: node_of(system, run).attempt == 2, lambda: str(node_of(system, run)))
         assert node_of(system, run).tries == 0
         assert not is_known(system, worker)
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT])
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo", "gevent"])
+def test_a_worker_that_is_to_end_at_once_gives_back_uncharged_and_ends_well(opened, pool, number):
+    shop, system = opened
+
+    with shop.worker("-c", "1", "-P", pool) as worker:
+        run = system.application.invoke("wait_for_leave", {}, trigger="python")
+        shop.pid_of("wait_for_leave")
+        end_at_once(worker, number)
+
+        assert worker.wait() == 0, worker.text()
+        assert node_of(system, run).state is NodeState.QUEUED, worker.text()
+        assert (node_of(system, run).attempt, node_of(system, run).tries) == (2, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_with_nothing_to_do_ends_well(opened, number):
+    shop, _ = opened
+
+    with shop.worker("-c", "1") as worker:
+        worker.signal(number)
+
+        assert worker.wait() == 0, worker.text()
 
 
 def test_what_was_fetched_but_not_begun_is_another_workers(opened):

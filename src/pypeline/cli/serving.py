@@ -6,6 +6,8 @@ import os
 import re
 import sys
 import time
+from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,7 +16,7 @@ import click
 from pypeline.cli.failures import ExitCode, Failure
 from pypeline.cli.opening import open_system, read_config
 from pypeline.config import Settings
-from pypeline.errors import DatabaseUnavailable
+from pypeline.errors import DatabaseUnavailable, MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +24,18 @@ if TYPE_CHECKING:
 _FIRST_PAUSE = 0.5  # seconds
 _LONGEST_PAUSE = 5.0
 
+_GREEN_POOLS = ("gevent", "eventlet")
+"""Pools that are packages of their own."""
+
 
 def serve_worker(name: str | None, config: str | None, options: Sequence[str]) -> NoReturn:
     """
     Replace this process by the Celery worker of a service, once the database is there.
 
-    Raises InvalidInput where a setting or the configuration forbids it, and SchemaNotReady.
+    Raises InvalidInput where a setting or the configuration forbids it, MissingExtra where the pool is not
+    installed, and SchemaNotReady.
     """
+    _require_pool(options)
     if name is not None:
         os.environ["WORKER_NAME"] = name
     settings = _checked(config)
@@ -77,6 +84,26 @@ def _require_transport(settings: Settings) -> None:
     from pypeline.bootstrap.broker import require_transport  # noqa: PLC0415 - Celery, as above
 
     require_transport(settings)
+
+
+def _require_pool(options: Sequence[str]) -> None:
+    pool = _pool(options)
+    if pool not in _GREEN_POOLS or find_spec(pool) is not None:
+        return
+    if pool == "gevent":
+        raise MissingExtra("The pool gevent", "web")
+    raise Failure(
+        f"The pool {pool} needs a package that no extra brings: pip install {pool}", ExitCode.BAD_INPUT
+    )
+
+
+def _pool(options: Sequence[str]) -> str:
+    """The pool that options choose; empty where they choose none."""
+    for option, following in pairwise((*options, "")):
+        name, _, value = option.partition("=")
+        if name in ("-P", "--pool"):
+            return value or following
+    return ""
 
 
 def _require_broker(settings: Settings) -> None:

@@ -13,7 +13,7 @@ from celery import _state as celery_state
 
 from celery_fakes import HANDLER, QUEUE, FakeEngine, a_message, a_ref, our_threads, succeed, wait_until
 from pypeline.errors import DatabaseUnavailable
-from pypeline.runs.outcome import Failed, Succeeded
+from pypeline.runs.outcome import ErrorInfo, Failed, Succeeded
 from pypeline.tasks.attempts.worker import NodeWorker
 from pypeline.tasks.brokers.dispatch import CeleryDispatcher
 from pypeline.tasks.chained import ChainedTask, chain
@@ -179,6 +179,16 @@ def test_an_outcome_that_the_store_refuses_is_recorded_as_a_failure(caplog):
     [(_, outcome)] = engine.recorded
     assert isinstance(outcome, Failed)
     assert "a NUL in the text" in outcome.error.message
+
+
+def test_a_failure_is_left_to_be_shown_by_who_runs_it_here(caplog):
+    engine = FakeEngine()
+
+    with embedded(engine, execute=lambda _: Failed(ErrorInfo("NoStock", "apples"))) as here:
+        here.send(a_ref(1))
+        engine.wait_for(1)
+
+    assert "NoStock" not in caplog.text
 
 
 def test_leaving_waits_for_a_handler_that_runs():

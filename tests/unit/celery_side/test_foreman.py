@@ -13,6 +13,7 @@ import pytest
 from celery_fakes import a_ref, a_work
 from pypeline.errors import DatabaseUnavailable
 from pypeline.runs.outcome import ErrorInfo, Failed, Postponed
+from pypeline.store.records import Recorded
 from pypeline.tasks.prefork.crew import Crew
 from pypeline.tasks.prefork.foreman import Foreman
 
@@ -37,6 +38,7 @@ class Books:
     def record(self, work, outcome):
         self.held.discard(work.claim.ref)
         self.recorded.append((work.claim.ref, outcome))
+        return Recorded(accepted=True)
 
     def give_back(self, work):
         self.held.discard(work.claim.ref)
@@ -82,6 +84,17 @@ def test_the_attempt_of_a_child_that_died_is_recorded(books, crew, foreman):
 
     assert books.recorded == [(a_ref(), LOST)]
     assert crew.refs() == frozenset()
+
+
+def test_the_log_says_that_a_child_was_lost(caplog, crew, foreman):
+    crew.accepted("request", a_ref(), 1)
+
+    crew.gone("request", lost)
+    foreman.settle()
+
+    [line] = caplog.records
+    assert line.levelname == "WARNING"
+    assert line.getMessage() == ("run run, node clean: attempt 1 failed and is tried again: WorkerLost: gone")
 
 
 def test_what_a_child_recorded_before_it_died_stands(books, crew, foreman):

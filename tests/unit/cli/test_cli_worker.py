@@ -83,3 +83,31 @@ def test_a_broker_whose_client_is_missing_says_what_to_install(became, monkeypat
 
     assert done.exit_code == 2
     assert "A broker at redis:// needs more packages: pip install 'pypeline[redis]'" in done.output
+
+
+@pytest.mark.parametrize("options", [("-P", "gevent"), ("--pool=gevent",), ("--", "-P", "gevent")])
+def test_a_pool_that_is_not_installed_says_what_to_install(became, monkeypatch, options):
+    monkeypatch.setattr(serving, "find_spec", lambda name: None)
+
+    done = CliRunner().invoke(main, ["worker", *options])
+
+    assert done.exit_code == 2
+    assert done.output == "error: The pool gevent needs more packages: pip install 'pypeline[web]'\n"
+
+
+def test_a_pool_that_no_extra_brings_says_what_to_install(became, monkeypatch):
+    monkeypatch.setattr(serving, "find_spec", lambda name: None)
+
+    done = CliRunner().invoke(main, ["worker", "-P", "eventlet"])
+
+    assert done.exit_code == 2
+    assert done.output == (
+        "error: The pool eventlet needs a package that no extra brings: pip install eventlet\n"
+    )
+
+
+@pytest.mark.parametrize("pool", ["gevent", "prefork", "solo"])
+def test_a_pool_that_is_installed_is_handed_on(became, monkeypatch, pool):
+    monkeypatch.setattr(serving, "find_spec", lambda name: name == "gevent" or None)
+
+    assert became("--", f"--pool={pool}")[6] == f"--pool={pool}"

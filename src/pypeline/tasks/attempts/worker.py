@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from pypeline.errors import DatabaseUnavailable, PypelineError, UnknownRun
 from pypeline.runs.outcome import ErrorInfo, Failed, Postponed
 from pypeline.tasks.attempts.failures import time_limit_info
+from pypeline.tasks.attempts.telling import tell_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,13 +167,16 @@ class NodeWorker:
     def _record(self, work: Work, outcome: Outcome) -> None:
         ref = work.claim.ref
         try:
-            self._insist(lambda: self.engine.record(work, outcome), f"outcome of {ref}", self._leaving)
+            recorded = self._insist(
+                lambda: self.engine.record(work, outcome), f"outcome of {ref}", self._leaving
+            )
         except DatabaseUnavailable:
             logger.exception("the outcome of %s is lost with this worker; it will be attempted again", ref)
         except Exception as error:
             logger.exception("the outcome of %s cannot be recorded", ref)
             self._record_refusal(work, error)
         else:
+            tell_failure(work, outcome, recorded)
             self._tell_delay(work, outcome)
 
     def _record_refusal(self, work: Work, error: Exception) -> None:

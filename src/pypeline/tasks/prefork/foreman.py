@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pypeline.errors import DatabaseUnavailable, PypelineError
 from pypeline.runs.outcome import Failed, Postponed
 from pypeline.tasks.attempts.failures import time_limit_info
+from pypeline.tasks.attempts.telling import tell_failure
 from pypeline.tasks.attempts.worker import delay_after
 from pypeline.tasks.prefork.deaths import UNKNOWN, cause_of_death, lost_with_its_process
 
@@ -114,7 +115,7 @@ class Foreman:
         if outcome is None:
             self._engine.give_back(work)
         else:
-            self._engine.record(work, outcome)
+            tell_failure(work, outcome, self._engine.record(work, outcome))
             self._tell_delay(work, outcome)
 
     def _tell_delay(self, work: Work, outcome: Outcome) -> None:

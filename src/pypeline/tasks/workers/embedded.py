@@ -29,12 +29,17 @@ _PREFETCH = 16
 _START_TIMEOUT = 10.0
 _STOP_TIMEOUT = 5.0
 
-_CHATTY = (
-    "celery.app.trace",
-    "celery.worker.consumer.connection",
-    "celery.worker.strategy",
-)
-"""Loggers that write a line or two for each task; making those costs more than a small task."""
+_CHATTY = {
+    "celery.app.trace": logging.WARNING,
+    "celery.worker.consumer.connection": logging.WARNING,
+    "celery.worker.strategy": logging.WARNING,
+    "pypeline.tasks.attempts.telling": logging.CRITICAL,
+}
+"""
+Loggers that write a line or two for each task, and their level here.
+
+Making those lines costs more than a small task, and who runs pipelines in this process shows what failed.
+"""
 
 
 class WorkerFailed(PypelineError):  # noqa: N818 - names say what is wrong
@@ -187,10 +192,10 @@ def _raise_shutdown() -> NoReturn:
 @contextmanager
 def _quiet_loggers() -> Iterator[None]:
     """Raise the level of Celery's chatty loggers, but of those that the user has set."""
-    raised = [logging.getLogger(name) for name in _CHATTY]
-    raised = [chatty for chatty in raised if chatty.level == logging.NOTSET]
+    levels = {logging.getLogger(name): level for name, level in _CHATTY.items()}
+    raised = [chatty for chatty in levels if chatty.level == logging.NOTSET]
     for chatty in raised:
-        chatty.setLevel(logging.WARNING)
+        chatty.setLevel(levels[chatty])
     try:
         yield
     finally:

@@ -51,7 +51,7 @@ def attach(
     hooks.connect(signals.worker_process_init, hooks.begin_child)
     hooks.connect(signals.worker_shutting_down, hooks.finish)
     hooks.connect(signals.worker_shutdown, hooks.end)
-    app.steps["worker"].add(_end_within(grace, staff))
+    app.steps["worker"].add(_close_with(hooks))
     hooks.connect(signals.worker_process_shutdown, hooks.end)
 
 
@@ -60,6 +60,7 @@ class _Hooks:
         self._app = app
         self._staff = staff
         self._grace = grace
+        self._asked = False
 
     def connect(self, signal: Any, receive: Callable[..., object]) -> None:
         def receive_ours(sender: Any = None, instance: Any = None, **more: Any) -> None:
@@ -100,21 +101,28 @@ class _Hooks:
 
     def finish(self, how: str = "Warm", **_: Any) -> None:
         """A signal has asked the worker to end."""
+        self._asked = True
         self._staff.finish(self._grace if how == "Warm" else 0.0)
+
+    def close(self, worker: Any) -> None:
+        """The worker ends, however that came."""
+        self._staff.finish(self._grace)
+        if self._asked:
+            worker.exitcode = 0  # to Celery Ctrl-C is a failure, unlike the other signals
 
     def end(self, **_: Any) -> None:
         """The process ends."""
         self._staff.end()
 
 
-def _end_within(grace: float, staff: PerProcess) -> type[bootsteps.StartStopStep]:
+def _close_with(hooks: _Hooks) -> type[bootsteps.StartStopStep]:
     """A step of the worker that sees it end however that comes: only of signals is the main process told."""
 
-    class EndWithin(bootsteps.StartStopStep):
-        def close(self, _: Any) -> None:
-            staff.finish(grace)
+    class Close(bootsteps.StartStopStep):
+        def close(self, worker: Any) -> None:
+            hooks.close(worker)
 
-    return EndWithin
+    return Close
 
 
 def _pause(seconds: float) -> None:

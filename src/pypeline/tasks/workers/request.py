@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -77,9 +78,14 @@ class NodeRequest(_Request):  # type: ignore[misc]
 
     def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:  # noqa: FBT001, FBT002 - Celery's
         """The worker ends without waiting for it; or the connection was lost, where users want this."""
-        if self._staff is not None and not emit_retry:
-            self._staff.finish(0.0)
-        super().cancel(pool, signal, emit_retry=emit_retry)
+        if self._staff is None or emit_retry:
+            super().cancel(pool, signal, emit_retry=emit_retry)
+            return
+        self._staff.finish(0.0)
+        # Where the pool cannot end it, `finish` ends the process; in solo this runs within the handler,
+        # which would be charged with the error.
+        with suppress(NotImplementedError):
+            super().cancel(pool, signal, emit_retry=emit_retry)
 
 
 def others_run() -> bool:
