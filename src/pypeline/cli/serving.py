@@ -42,7 +42,7 @@ def serve_worker(name: str | None, config: str | None, options: Sequence[str]) -
     read_config(None, settings).handlers(settings.worker_name)
     _check_results(settings)
     _wait_for_database(settings)
-    _become_celery("worker", [*_with_level(options, settings), *_node_name(options, settings)])
+    _become_celery("worker", [*_with_level(options, settings), *_node_name(options, settings)], settings)
 
 
 def serve_beat(config: str | None, options: Sequence[str]) -> NoReturn:
@@ -54,7 +54,7 @@ def serve_beat(config: str | None, options: Sequence[str]) -> NoReturn:
     settings = _checked(config)
     read_config(None, settings)
     _wait_for_database(settings)
-    _become_celery("beat", _with_level(options, settings))
+    _become_celery("beat", _with_level(options, settings), settings)
 
 
 def load_settings(config: str | None) -> Settings:
@@ -144,9 +144,11 @@ def _node_name(options: Sequence[str], settings: Settings) -> tuple[str, ...]:
     return "-n", f"{name}@%h"
 
 
-def _become_celery(command: str, options: Sequence[str]) -> NoReturn:
+def _become_celery(command: str, options: Sequence[str], settings: Settings) -> NoReturn:
+    # Its banner is for people.
+    quiet = ("--quiet",) if settings.log_format == "json" else ()
     # A new program, not a call: pools of greenlets patch the standard library before anything imports it.
-    program = [sys.executable, "-m", "celery", "-A", "pypeline.celery", command, *options]
+    program = [sys.executable, "-m", "celery", "-A", "pypeline.celery", *quiet, command, *options]
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, program)  # noqa: S606 - no shell is wanted
