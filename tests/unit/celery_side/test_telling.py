@@ -55,6 +55,12 @@ def test_a_failure_that_ended_its_run_is_not_said_to_be_tried_again(log):
     assert said == ["ERROR run run, node clean: attempt 1 failed: NoStock: apples are out"]
 
 
+def test_a_report_that_came_too_late_is_nobodys_failure(caplog):
+    tell_failure(a_work(a_ref()), Failed(NO_STOCK), Recorded(accepted=False))
+
+    assert caplog.records == []
+
+
 def test_an_item_is_named(log):
     [line] = log(Failed(NO_STOCK), item=7)
 

@@ -19,7 +19,7 @@ _LONGEST = 300  # characters
 
 def tell_failure(work: Work, outcome: Outcome, recorded: Recorded) -> None:
     """Log an attempt that was recorded as failed: a warning where another follows, else an error."""
-    if not isinstance(outcome, Failed):
+    if not isinstance(outcome, Failed) or not recorded.accepted:
         return
     again = not outcome.final and recorded.finished is None and work.step.retry.allows(work.claim.tries + 1)
     ref, error = work.claim.ref, outcome.error
