@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import uuid
 
@@ -225,3 +227,25 @@ class meanwhile:  # noqa: N801 - reads as a word of the test
 
 def recording(run, claim, outcome):
     return lambda tx: attempts.record(tx, run.plan, claim, outcome, delay=None)
+
+
+GREENLETS = """
+from gevent import monkey
+monkey.patch_all()
+import sys, gevent, psycopg
+from pypeline.store.prepared import PreparedStatements
+
+holder = psycopg.connect(sys.argv[1])
+holder.execute("SELECT pg_advisory_xact_lock(7276353107)")
+other = PreparedStatements(psycopg.connect(sys.argv[1], autocommit=True))
+waiting = gevent.spawn(other.execute, "SELECT pg_advisory_xact_lock(7276353107)", [])
+gevent.sleep(0)
+holder.commit()
+waiting.get(timeout=20)
+"""
+
+
+def test_a_greenlet_that_waits_for_a_lock_lets_its_holder_go_on(postgres_url):
+    url = postgres_url.replace("+psycopg", "")
+
+    subprocess.run([sys.executable, "-c", GREENLETS, url], check=True, timeout=40)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ class PreparedStatements:
     def __init__(self, connection: Any, *, blocks: bool = True) -> None:
         import psycopg  # noqa: PLC0415 - an optional extra
         from psycopg.adapt import Transformer  # noqa: PLC0415
-        from psycopg.waiting import wait, wait_select  # noqa: PLC0415
 
         self._psycopg = psycopg
         self._connection = connection
@@ -28,7 +28,7 @@ class PreparedStatements:
         self._rows = Transformer(connection)
         self._names: dict[str, bytes] = {}
         # Greenlets share a thread: one that waits for a lock must let its holder go on.
-        self._cursor = psycopg.RawCursor(connection) if wait is wait_select or not blocks else None
+        self._cursor = None if blocks and not _are_greenlets() else psycopg.RawCursor(connection)
 
     def execute(self, statement: str, values: Sequence[str | None]) -> list[tuple[Any, ...]]:
         """The rows that the statement answers. Raises what psycopg would."""
@@ -58,3 +58,9 @@ class PreparedStatements:
         if self._wire.status == pq.ConnStatus.BAD:
             raise self._psycopg.OperationalError(self._wire.get_error_message())
         raise self._psycopg.errors.error_from_result(result)
+
+
+def _are_greenlets() -> bool:
+    """True where gevent has put greenlets in the place of threads: psycopg asks in the same way."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and monkey.is_module_patched("select")
