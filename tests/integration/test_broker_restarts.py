@@ -134,9 +134,11 @@ def test_a_broker_that_is_short_of_memory_is_left_alone_until_it_takes_messages_
 def test_a_channel_that_the_broker_closed_is_opened_again(rabbit):
     dispatcher = CeleryDispatcher(make_app(rabbit.url, "closed"))
     dispatcher.send([a_message(a_ref(1), queue="closed")])
+    used = []
+    dispatcher._lines.use(used.append)
 
     with pytest.raises(amqp.NotFound):
-        dispatcher._lines.get()._channel.queue_declare("there-is-no-such-queue", passive=True)
+        used[0]._channel.queue_declare("there-is-no-such-queue", passive=True)
     dispatcher.send([a_message(a_ref(2), queue="closed")])
 
     wait_until(lambda: waiting(rabbit, "closed") == 2)

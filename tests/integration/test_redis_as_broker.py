@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
+from celery import Celery
 
 from celery_broker_app import make_app
 from celery_fakes import a_message, a_ref, wait_until
 from private_redis import PrivateRedis
 from pypeline import bootstrap
+from pypeline.bootstrap.broker import client_app
 from pypeline.config import Settings, find_config, load_config
 from pypeline.errors import DispatchFailed
 from pypeline.runs.states import RunState
 from pypeline.tasks.brokers.dispatch import CeleryDispatcher
+from pypeline.tasks.brokers.queues import queue_of
+from pypeline.tasks.configure import configure_celery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,6 +118,22 @@ def test_a_message_that_redis_hands_out_twice_is_worked_on_once(server, tmp_path
         assert state is RunState.SUCCESS
         assert (tmp_path / "calls").read_text().split() == ["called"]
         assert system.application.attempts(run) == []
+
+
+@pytest.mark.parametrize(("prefix", "keys"), [("none", ""), ("team:", "team:")])
+def test_our_processes_send_to_the_keys_of_an_application_that_exists(server, tmp_path, prefix, keys):
+    queue = f"pypeline-test-{uuid.uuid4().hex}"
+    settings = Settings.load(
+        {"PYPELINE_BROKER_URL": server.url, "PYPELINE_REDIS_PREFIX": prefix}, folder=tmp_path
+    )
+    theirs = configure_celery(Celery("shop", broker=server.url, set_as_current=False))
+    theirs.conf.broker_transport_options = {"global_keyprefix": keys}
+
+    CeleryDispatcher(client_app(settings)).send([a_message(queue=queue)])
+
+    with theirs.connection_for_read() as connection:
+        message = queue_of(theirs, queue)(connection.default_channel).get(no_ack=True)
+    assert message.headers["id"] == "run:0:-1:1"
 
 
 def test_a_dispatcher_goes_on_after_redis_was_away(server, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from pypeline.runs.states import RunState
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from pypeline.bootstrap import System
     from worker_shop import Shop
+
+
+_RABBITMQ = 5672
 
 
 @pytest.fixture
@@ -38,6 +42,30 @@ def test_a_pool_runs_nodes_beats_and_ends_what_outlives_its_limit(opened, pool):
         assert finished(system, endless) is RunState.FAILED
         assert node_of(system, endless).error.message == "timed out after 1 s"
         wait_until(lambda: _beats(system, shop, pool), lambda: str(_workers(system, shop)))
+
+
+@pytest.mark.parametrize("pool", ["gevent", "eventlet"])
+def test_greenlets_that_send_share_their_connections(opened, pool):
+    if pool == "eventlet" and importlib.util.find_spec("eventlet") is None:
+        pytest.skip("eventlet is not installed")
+    shop, system = opened
+
+    with shop.worker("-P", pool, "-c", "2") as worker:
+        process = psutil.Process(worker.process.pid)
+        assert finished(system, system.application.invoke("sum", {}, trigger="python")) is RunState.SUCCESS
+        before = _to_broker(process)
+        runs = [system.application.invoke("sum", {}, trigger="python") for _ in range(20)]
+        states = {finished(system, run) for run in runs}
+        after = _to_broker(process)
+
+        assert states == {RunState.SUCCESS}
+        assert after <= before + 1  # at most two greenlets send at once
+        assert "Exception ignored" not in worker.text()
+
+
+def _to_broker(process: psutil.Process) -> int:
+    """The connections that a worker has to RabbitMQ."""
+    return sum(bool(each.raddr) and each.raddr.port == _RABBITMQ for each in process.net_connections())
 
 
 def _beats(system: System, shop: Shop, pool: str) -> bool:

@@ -55,6 +55,7 @@ class Settings:
     database: str | None = field(default=None, repr=False)
     app: str | None = None
     default_queue: str = "pypeline"
+    redis_prefix: str | None = None
     lease: float = 30.0
     result_store: str | None = field(default=None, repr=False)
     result_limit: int = 256 * 1024
@@ -100,6 +101,7 @@ class Settings:
             database=read.one("PYPELINE_DATABASE_URL", convert=_url),
             app=read.one("PYPELINE_APP"),
             default_queue=read.one("PYPELINE_DEFAULT_QUEUE") or "pypeline",
+            redis_prefix=read.one("PYPELINE_REDIS_PREFIX", convert=_prefix),
             lease=read.either("PYPELINE_LEASE", 30.0, convert=_positive_seconds),
             result_store=read.one("PYPELINE_RESULT_STORE"),
             result_limit=read.either("PYPELINE_RESULT_LIMIT", 256 * 1024, convert=_size),
@@ -135,6 +137,11 @@ class Settings:
     def app_name(self) -> str:
         """The name that runs, schedules and tasks carry in a shared database."""
         return self.app or self.client_package or self.folder.resolve().name or "pypeline"
+
+    @property
+    def key_prefix(self) -> str:
+        """What the keys of our queues begin with on Redis, which applications may share."""
+        return f"{self.app_name}:" if self.redis_prefix is None else self.redis_prefix
 
     def require_database(self) -> str:
         """The database URL. Raises InvalidSetting where a broker is set without a database."""
@@ -209,6 +216,11 @@ def _url(text: str) -> str:
     if "://" not in text:
         raise ValueError("is no URL: it begins with a scheme, for example amqp:// or postgresql://")
     return text
+
+
+def _prefix(text: str) -> str:
+    # An empty variable counts as unset, so no prefix is a word.
+    return "" if text.lower() == "none" else text
 
 
 def _seconds(text: str) -> float:

@@ -100,7 +100,7 @@ def _redis_options(settings: Settings) -> _RedisOptions:
     return _RedisOptions(
         # Redis hands a message out again after this time, whether or not its handler still runs.
         visibility_timeout=_VISIBILITY,
-        global_keyprefix=f"{settings.app_name}:",
+        global_keyprefix=settings.key_prefix,
         # A server that is gone without a word: a publish gives up after this, a consumer asks so often.
         socket_timeout=10.0,
         socket_connect_timeout=5.0,

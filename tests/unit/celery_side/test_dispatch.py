@@ -13,7 +13,7 @@ from kombu import Consumer
 from celery_fakes import a_message, a_ref, wait_until
 from pypeline.config.settings import Settings
 from pypeline.errors import DispatchFailed
-from pypeline.tasks.brokers import lines, per_thread
+from pypeline.tasks.brokers import lines, shared_lines
 from pypeline.tasks.brokers.dispatch import CeleryDispatcher
 from pypeline.tasks.brokers.messages import HEADER
 from pypeline.tasks.configure import configure_celery
@@ -150,8 +150,9 @@ def test_a_dispatcher_sends_again_after_it_was_closed():
 def test_a_forked_child_takes_a_connection_of_its_own(monkeypatch):
     app = embedded_app()
     dispatcher = CeleryDispatcher(app)
-    mine = dispatcher._lines.get()
+    used: list[Any] = []
+    dispatcher._lines.use(used.append)
+    monkeypatch.setattr(shared_lines.os, "getpid", lambda: -1)
+    dispatcher._lines.use(used.append)
 
-    monkeypatch.setattr(per_thread.os, "getpid", lambda: -1)
-
-    assert dispatcher._lines.get() is not mine
+    assert used[0] is not used[1]

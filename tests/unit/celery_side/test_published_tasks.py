@@ -5,13 +5,10 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 
-import pytest
-
 from celery_fakes import HANDLER, QUEUE, FakeEngine, succeed, wait_until
 from pypeline.engine.bare import BareTask
 from pypeline.tasks.attempts.worker import NodeWorker
 from pypeline.tasks.brokers.bare import CeleryTasks
-from pypeline.tasks.brokers.per_thread import PerThread
 from pypeline.tasks.chained import chain
 from pypeline.tasks.workers.embedded import EmbeddedWorker, embedded_app
 
@@ -76,44 +73,3 @@ def test_a_worker_is_idle_when_nothing_waits_and_nothing_runs():
         wait_until(lambda: worker.is_idle)
 
     assert (before, while_sent, while_running) == (True, False, False)
-
-
-class Thing:
-    def __init__(self):
-        self.closed = False
-
-    def close(self):
-        self.closed = True
-
-
-def test_each_thread_has_one_of_its_own():
-    things = PerThread(Thing)
-    others = []
-    thread = threading.Thread(target=lambda: others.append(things.get()))
-    thread.start()
-    thread.join()
-
-    assert things.get() is things.get()
-    assert others[0] is not things.get()
-
-
-def test_what_was_closed_is_made_anew():
-    things = PerThread(Thing)
-    first = things.get()
-    things.close()
-    things.close()
-
-    assert first.closed
-    assert things.get() is not first
-
-
-@pytest.mark.parametrize("close", [True, False])
-def test_what_came_through_a_fork_is_the_parents(monkeypatch, close):
-    things = PerThread(Thing)
-    parents = things.get()
-    monkeypatch.setattr("pypeline.tasks.brokers.per_thread.os.getpid", lambda: -1)
-    if close:
-        things.close()
-
-    assert things.get() is not parents
-    assert not parents.closed

@@ -211,3 +211,12 @@ def test_the_file_of_the_working_folder_comes_last(tmp_path, monkeypatch):
 def test_a_missing_file_tells_where_it_was_looked_for(tmp_path):
     with pytest.raises(ConfigurationNotFound, match=r"absent\.yaml"):
         find_config(Settings.load({}, folder=tmp_path), Path("absent.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("written", "prefix"), [("", "shop:"), ("none", ""), ("None", ""), ("team:shop:", "team:shop:")]
+)
+def test_the_keys_on_redis_begin_with_the_application_or_what_is_said(tmp_path, written, prefix):
+    variables = {"PYPELINE_APP": "shop", "PYPELINE_REDIS_PREFIX": written}
+
+    assert Settings.load(variables, folder=tmp_path).key_prefix == prefix

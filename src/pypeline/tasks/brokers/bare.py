@@ -12,8 +12,8 @@ from celery.utils import uuid
 from pypeline.errors import NotPublished
 from pypeline.tasks.brokers.lines import Line
 from pypeline.tasks.brokers.messages import EVENT_HEADER
-from pypeline.tasks.brokers.per_thread import PerThread
 from pypeline.tasks.brokers.queues import queue_of
+from pypeline.tasks.brokers.shared_lines import SharedLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,12 +42,12 @@ class CeleryTasks:
     """
     Implements `pypeline.engine.bare.BareTasks` on the broker of a Celery application.
 
-    It waits until the broker has taken each task: nobody else would send it again. Each thread keeps a
-    connection of its own.
+    It waits until the broker has taken each task: nobody else would send it again. Whoever sends beside
+    others has a connection to itself.
     """
 
     def __init__(self, app: Celery) -> None:
-        self._lines: PerThread[_ConfirmedLine] = PerThread(lambda: _line_to(app))
+        self._lines: SharedLines[_ConfirmedLine] = SharedLines(lambda: _line_to(app))
 
     def send(self, tasks: Iterable[BareTask]) -> list[str]:
         """Put the tasks on their queues, in order; answers their ids. Raises NotPublished."""
@@ -62,28 +62,18 @@ class CeleryTasks:
         return sent
 
     def close(self) -> None:
-        """Close the connection of the calling thread; the next `send` opens another."""
+        """Close the connections that nobody sends on; the next `send` opens another."""
         self._lines.close()
 
     def _insist(self, unconfirmed: dict[str, BareTask]) -> BaseException | None:
         """Try again under the same ids: should one have arrived after all, its copy can be told."""
-        error = self._try(unconfirmed)
+        error = self._lines.use(lambda line: line.send(unconfirmed))
         for pause in _PAUSES:
             if error is None:
                 break
             time.sleep(pause)
-            error = self._try(unconfirmed)
+            error = self._lines.use(lambda line: line.send(unconfirmed), anew=True)
         return error
-
-    def _try(self, unconfirmed: dict[str, BareTask]) -> BaseException | None:
-        """Send, taking away what is confirmed. What goes wrong is answered, and ends the connection."""
-        line = self._lines.get()
-        try:
-            line.send(unconfirmed)
-        except line.errors as error:
-            self._lines.close()
-            return error
-        return None
 
 
 def _line_to(app: Celery) -> _ConfirmedLine:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pypeline.errors import DispatchFailed
 from pypeline.tasks.brokers.lines import line_to
-from pypeline.tasks.brokers.per_thread import PerThread
+from pypeline.tasks.brokers.shared_lines import SharedLines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,11 +27,11 @@ class CeleryDispatcher:
     Implements `pypeline.engine.dispatcher.Dispatcher` on the broker of a Celery application.
 
     It publishes on the channel directly: Celery's ``apply_async`` costs several times as much, and nothing of
-    what it adds is used by a node. Each thread keeps a connection of its own.
+    what it adds is used by a node. Whoever sends beside others has a connection to itself.
     """
 
     def __init__(self, app: Celery) -> None:
-        self._lines = PerThread(lambda: line_to(app))
+        self._lines = SharedLines(lambda: line_to(app))
         self._away_until = 0.0
 
     def send(self, messages: Sequence[Message]) -> None:
@@ -40,10 +40,10 @@ class CeleryDispatcher:
         if begun < self._away_until:
             raise DispatchFailed("the broker did not answer a moment ago")
         left = list(reversed(messages))
-        if self._publish(left) is None:
+        if self._lines.use(lambda line: line.publish(left)) is None:
             return
         time.sleep(_PAUSE)
-        error = self._publish(left)
+        error = self._lines.use(lambda line: line.publish(left), anew=True)
         if error is not None:
             # A host that answers nothing takes its time to fail: not every message is to wait for it anew.
             took = time.monotonic() - begun
@@ -51,15 +51,5 @@ class CeleryDispatcher:
             raise DispatchFailed(f"the broker does not answer: {error}") from error
 
     def close(self) -> None:
-        """Close the connection of the calling thread; the next `send` opens another."""
+        """Close the connections that nobody sends on; the next `send` opens another."""
         self._lines.close()
-
-    def _publish(self, left: list[Message]) -> BaseException | None:
-        """Publish what is left, taking away what was sent; answers the error that broke it off, if any."""
-        line = self._lines.get()
-        try:
-            line.publish(left)
-        except line.errors as error:
-            self.close()
-            return error
-        return None

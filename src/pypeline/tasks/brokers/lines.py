@@ -1,4 +1,4 @@
-"""Connections on which one thread publishes messages of nodes."""
+"""Connections on which messages of nodes are published, by one thread at a time."""
 
 from __future__ import annotations
 
@@ -38,19 +38,18 @@ def line_to(app: Celery) -> Line:
 
 class Line:
     """
-    One thread's connection to a broker, its channel, and the queues that it has declared.
+    A connection to a broker, its channel, and the queues that it has declared; one thread at a time uses it.
 
     It waits for no confirmation: a message that is lost is sent again by the sweep.
     """
 
     def __init__(self, app: Celery, connection: Connection) -> None:
-        self.pid = os.getpid()
         self._app = app
         self._connection = connection
         self._channel: Any = None
         self._declared: dict[str, str] = {}
-        # The line ends with its thread.
-        self._end = weakref.finalize(self, _release, connection, self.pid)
+        # For one that is never closed: it ends with its process, or with whoever made it.
+        self._end = weakref.finalize(self, _release, connection, os.getpid())
         self.errors: tuple[type[BaseException], ...] = (
             OSError,
             OperationalError,
