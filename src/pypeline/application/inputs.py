@@ -29,7 +29,7 @@ def require_run_id(run_id: str) -> None:
 def require_filter(wanted: RunFilter) -> None:
     """Raises InvalidInput where no list of runs could be asked for so."""
     limit, pipeline_id = wanted.limit, wanted.pipeline_id
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST_RUNS:
+    if not _is_whole(limit) or not 1 <= limit <= MOST_RUNS:
         raise InvalidInput(f"limit: {limit!r} is no number of runs from 1 to {MOST_RUNS:,}")
     if pipeline_id is not None and not _is_text(pipeline_id):
         raise InvalidInput(f"pipeline: {pipeline_id!r} is no name of a pipeline; leave it out for all")
@@ -46,10 +46,15 @@ def require_replacements(plan: Plan, replacements: Mapping[str, int]) -> None:
     """Raises UnknownNode, and InvalidPayload for an index that names no handler."""
     for name, index in replacements.items():
         handlers = plan.steps[plan.position(name)].handlers
-        if not 0 <= index < len(handlers):
+        if not _is_whole(index) or not 0 <= index < len(handlers):
             raise InvalidPayload(
-                f"task_replacements: {name} has handlers 0 to {len(handlers) - 1}, not {index}"
+                f"task_replacements: {name} has handlers 0 to {len(handlers) - 1}, not {index!r}"
             )
+
+
+def _is_whole(value: object) -> bool:
+    """True for a whole number; to Python True is one, too."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_text(value: object) -> bool:
